@@ -1,0 +1,90 @@
+"""The nouns: frozen facts that the stages hand to one another."""
+
+from selfheal.model.condition import Condition, Expression, Quantifier
+from selfheal.model.decision import Decision, Refusal, Vote
+from selfheal.model.event import Event
+from selfheal.model.fault import FAULT_TYPES, Fault, FaultState, Incident, IncidentState, Severity
+from selfheal.model.healing import (
+    Attempt,
+    Healing,
+    HealingState,
+    Outcome,
+    PlaybookRequest,
+    PlaybookResult,
+    StepKind,
+    StepRun,
+    StepState,
+    TaskResult,
+    ValidationResult,
+)
+from selfheal.model.identity import fingerprint_of, new_id
+from selfheal.model.rulebook import (
+    ActionSpec,
+    ExecutionStrategy,
+    FilterSpec,
+    Firing,
+    Rule,
+    Rulebook,
+    Ruleset,
+    SourceSpec,
+    Throttle,
+    ThrottleKind,
+)
+from selfheal.model.solution import (
+    OnFailure,
+    Risk,
+    Solution,
+    SolutionRecord,
+    Step,
+    Strategy,
+    Validation,
+)
+from selfheal.model.timeline import Entry, Kind
+
+__all__ = [
+    "FAULT_TYPES",
+    "ActionSpec",
+    "Attempt",
+    "Condition",
+    "Decision",
+    "Entry",
+    "Event",
+    "ExecutionStrategy",
+    "Expression",
+    "Fault",
+    "FaultState",
+    "FilterSpec",
+    "Firing",
+    "Healing",
+    "HealingState",
+    "Incident",
+    "IncidentState",
+    "Kind",
+    "OnFailure",
+    "Outcome",
+    "PlaybookRequest",
+    "PlaybookResult",
+    "Quantifier",
+    "Refusal",
+    "Risk",
+    "Rule",
+    "Rulebook",
+    "Ruleset",
+    "Severity",
+    "Solution",
+    "SolutionRecord",
+    "SourceSpec",
+    "Step",
+    "StepKind",
+    "StepRun",
+    "StepState",
+    "Strategy",
+    "TaskResult",
+    "Throttle",
+    "ThrottleKind",
+    "Validation",
+    "ValidationResult",
+    "Vote",
+    "fingerprint_of",
+    "new_id",
+]

@@ -1,0 +1,71 @@
+"""Decision: which rung was chosen, or why none was, with the reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from selfheal.model.solution import Risk, Strategy
+
+
+class Refusal(Enum):
+    """Why a solution was not run; a closed set."""
+
+    NO_SOLUTION = "no_solution"
+    """No solution's pattern fits the root cause."""
+    NO_ROOT_CAUSE = "no_root_cause"
+    """The root cause is unknown, so nothing can be chosen."""
+    APPROVAL_REQUIRED = "approval_required"
+    """Too risky, or too little confidence, to run unattended."""
+    LADDER_EXHAUSTED = "ladder_exhausted"
+    """Each rung was tried and none healed."""
+    FAULT_GONE = "fault_gone"
+    """The fault was resolved before anything was done."""
+    EMPTY_TARGET = "empty_target"
+    """The host pattern matches no host."""
+    PAUSED = "paused"
+    """The engine, or this rule, is paused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One voter's opinion on one candidate."""
+
+    voter: str
+    """Who speaks: `ladder`, `record`, `risk`, …"""
+    solution: str
+    """The candidate."""
+    score: float
+    """0 to 1; higher is better."""
+    reason: str
+    """One sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do next about an incident."""
+
+    id: str
+    """Unique id, `de-…`."""
+    incident_id: str
+    """The incident."""
+    fault_id: str
+    """The fault that is healed."""
+    at: float
+    """Unix time."""
+    strategy: Strategy
+    """The chosen rung; `MANUAL` when a human is needed."""
+    solution: str
+    """Name of the chosen solution; empty when refused or manual."""
+    confidence: float
+    """Estimated probability that it heals, 0 to 1."""
+    risk: Risk
+    """Risk of the chosen solution."""
+    requires_approval: bool
+    """True when a human must say yes first."""
+    refused: Refusal | None
+    """Why nothing is run; None when something is."""
+    reasoning: tuple[str, ...]
+    """The reasons, in order, each one sentence."""
+    votes: tuple[Vote, ...] = ()
+    """Every opinion on every candidate."""

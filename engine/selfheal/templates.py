@@ -1,0 +1,92 @@
+"""Jinja values: sandboxed, undefined is an error, and what comes out is never a template again."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import StrictUndefined, Undefined, nodes
+from jinja2.exceptions import TemplateError as JinjaError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from selfheal.errors import TemplateError
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    env = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+    env.filters.update(
+        basename=posixpath.basename,
+        dirname=posixpath.dirname,
+        # POSIX keeps two leading slashes; operators who normalize a path want one.
+        normpath=lambda path: posixpath.normpath(str(path).replace("//", "/")),
+        to_json=json.dumps,
+        from_json=json.loads,
+    )
+    return env
+
+
+_ENV = _environment()
+
+
+def is_template(value: str) -> bool:
+    """Tell whether `value` holds Jinja at all."""
+    return "{{" in value or "{%" in value
+
+
+def render(value: Any, context: Mapping[str, Any]) -> Any:
+    """Return `value` with the Jinja in its strings rendered, containers copied.
+
+    A string that is one `{{ expression }}` becomes the expression's value with its type; any
+    other template becomes text. Keys are left alone. Raises `TemplateError`.
+    """
+    if isinstance(value, str):
+        return _render_text(value, context) if is_template(value) else value
+    if isinstance(value, Mapping):
+        return {key: render(item, context) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [render(item, context) for item in value]
+    return value
+
+
+def check_syntax(value: str) -> None:
+    """Raise `TemplateError` when `value` is no valid Jinja; variables are not looked up."""
+    try:
+        _ENV.parse(value)
+    except JinjaError as error:
+        raise TemplateError(f"{error} in {value!r}") from error
+
+
+def _render_text(text: str, context: Mapping[str, Any]) -> Any:
+    try:
+        expression = _sole_expression(text)
+        if expression is None:
+            return _ENV.from_string(text).render(context)
+        result = _ENV.compile_expression(expression, undefined_to_none=False)(**context)
+    except (JinjaError, ValueError, TypeError, ArithmeticError, LookupError) as error:
+        raise TemplateError(f"{error} in {text!r}") from error
+    if isinstance(result, Undefined):
+        raise TemplateError(f"{_undefined_message(result)} in {text!r}")
+    return result
+
+
+@lru_cache(maxsize=4096)
+def _sole_expression(text: str) -> str | None:
+    """Return the expression when the template is nothing but one, else None."""
+    stripped = text.strip()
+    body = _ENV.parse(stripped).body
+    if len(body) != 1 or not isinstance(body[0], nodes.Output) or len(body[0].nodes) != 1:
+        return None
+    if isinstance(body[0].nodes[0], nodes.TemplateData):
+        return None
+    inner = stripped[2:-2]
+    return inner.removeprefix("-").removeprefix("+").removesuffix("-").removesuffix("+")
+
+
+def _undefined_message(value: Undefined) -> str:
+    try:
+        return value._undefined_message
+    except AttributeError:
+        return "undefined variable"
