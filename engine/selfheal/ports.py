@@ -8,6 +8,7 @@ Each port has an in-memory twin for tests and users: `Record` is `store.open_rec
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from selfheal.model import (
@@ -111,11 +112,13 @@ class FaultRecord(Protocol):
         """Open the fault, with an incident of its own, or count it as a repeat.
 
         Returns the recorded fault and True when it is new. A repeat has the fingerprint and the
-        `starts_at` of a recorded fault, or the fingerprint of an open one."""
+        `starts_at` of a recorded fault, or the fingerprint of one that stands: open, or handed to
+        a human (MANUAL) and not resolved since."""
         ...
 
     def resolve_faults(self, component: str, target: str, at: float) -> list[Fault]:
-        """Mark the open faults of component (and target, unless empty) as resolved."""
+        """Mark the standing faults (OPEN, MANUAL) of component, and of target unless empty, as
+        resolved; return them as they are now."""
         ...
 
     def set_fault_state(self, fault_id: str, state: FaultState, at: float) -> None: ...
@@ -210,6 +213,10 @@ class Timeline(Protocol):
         """Entries with `seq` > after, oldest first."""
         ...
 
+    def last_entry(self, kind: Kind) -> Entry | None:
+        """The newest entry of that kind."""
+        ...
+
 
 class Inbox(Protocol):
     """Messages from other processes (CLI) to the engine, on the one SQLite file."""
@@ -244,6 +251,12 @@ class Record(FaultRecord, HealingRecord, KnowledgeRecord, Timeline, Inbox, Journ
 
     def decisions(self, incident_id: str) -> list[Decision]:
         """Oldest first."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Group writes: all are on disk at the end of the block, none if it raises.
+
+        Await nothing inside: other tasks' writes would join in, other processes wait."""
         ...
 
     def close(self) -> None: ...

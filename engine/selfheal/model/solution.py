@@ -130,7 +130,7 @@ class SolutionRecord:
     name: str
     """The solution."""
     usage_count: int
-    """Attempts that ended as healed, failed or rolled back."""
+    """Attempts that ended as healed, failed, rolled back, or could not be rolled back."""
     healed: int
     """Attempts whose validation held."""
     last_used: float | None

@@ -1,0 +1,196 @@
+"""The SQLite connection: opening it privately, transactions, and errors fit for an operator."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from selfheal.errors import StoreError
+
+MEMORY = ":memory:"
+BUSY_TIMEOUT = 10.0  # seconds that a writer waits for another process's short transaction
+APPLICATION_ID = 0x73686561  # "shea", in the file's header: tells our files from anybody else's
+
+_ADVICE = {
+    "SQLITE_NOTADB": "it is not an SQLite database; give another path",
+    "SQLITE_CORRUPT": "the file is damaged; restore a copy, or move it away and start a new record",
+    "SQLITE_READONLY": "it can't be written; check owner and mode of the file and its folder",
+    "SQLITE_CANTOPEN": "it can't be opened; check that its folder exists and is yours",
+    "SQLITE_FULL": "the disk is full; nothing was written",
+    "SQLITE_IOERR": "the disk fails; nothing was written",
+    "SQLITE_BUSY": "another process holds it for too long; nothing was written",
+}
+
+
+class Conflict(StoreError):
+    """A uniqueness rule of the record says no; nothing was written by the statement."""
+
+
+class Connection:
+    """One connection, usable from several threads, one at a time."""
+
+    def __init__(self, path: Path | str) -> None:
+        """Open the file, creating it (0600, its folder 0700) when it is not there."""
+        self.path = str(path)
+        self._lock = threading.RLock()
+        self._depth = 0
+        if self.path != MEMORY:
+            _create_private(Path(self.path))
+        with self._explained():
+            self.raw = sqlite3.connect(
+                self.path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
+            )
+        try:
+            self.raw.row_factory = sqlite3.Row
+            self._prepare()
+        except BaseException:
+            self.raw.close()
+            raise
+
+    def execute(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> sqlite3.Cursor:
+        """Run one statement. Raises Conflict, StoreError."""
+        with self._lock, self._explained():
+            try:
+                return self.raw.execute(sql, values)
+            except UnicodeEncodeError:
+                return self.raw.execute(sql, _encodable(values))
+
+    def row(self, sql: str, values: Sequence[Any] = ()) -> dict[str, Any] | None:
+        """Return the first row, column name to value."""
+        rows = self.rows(sql, values)
+        return rows[0] if rows else None
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Return all rows."""
+        with self._lock, self._explained():
+            return [dict(row) for row in self.execute(sql, values)]
+
+    def insert(self, table: str, row: Mapping[str, Any]) -> int:
+        """Insert one row, return its rowid. Table and column names come from the code only."""
+        columns = ", ".join(f'"{name}"' for name in row)
+        marks = ", ".join("?" for _ in row)
+        statement = f'INSERT INTO "{table}" ({columns}) VALUES ({marks})'  # noqa: S608 (names are the code's own)
+        with self.writing():
+            return self.execute(statement, tuple(row.values())).lastrowid or 0
+
+    def insert_all(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Insert rows in one transaction."""
+        with self.writing():
+            for row in rows:
+                self.insert(table, row)
+
+    @contextmanager
+    def writing(self) -> Generator[None]:
+        """A write transaction; inside another one, a savepoint of it.
+
+        What was written is on disk at the end of the outermost one, and gone if it raises."""
+        with self._lock:
+            begin, commit, undo = self._verbs()
+            self.execute(begin)
+            self._depth += 1
+            try:
+                yield
+                self.execute(commit)
+            except BaseException:
+                self._undo(undo)
+                raise
+            finally:
+                self._depth -= 1
+
+    @contextmanager
+    def reading(self) -> Generator[None]:
+        """Several reads that see one state of the file."""
+        with self._lock:
+            if self.raw.in_transaction:
+                yield
+                return
+            self.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._undo(("ROLLBACK",))
+
+    def close(self) -> None:
+        """Close; a second time does nothing."""
+        with self._lock, self._explained():
+            self.raw.close()
+
+    def _verbs(self) -> tuple[str, str, tuple[str, ...]]:
+        if self._depth == 0:
+            # IMMEDIATE: the lock is taken, or waited for, before anything is read.
+            return "BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",)
+        name = f"level_{self._depth}"
+        return f"SAVEPOINT {name}", f"RELEASE {name}", (f"ROLLBACK TO {name}", f"RELEASE {name}")
+
+    def _undo(self, statements: Iterable[str]) -> None:
+        # SQLite ends the whole transaction by itself on a full disk or an I/O error.
+        if self.raw.in_transaction:
+            for statement in statements:
+                self.execute(statement)
+
+    def _prepare(self) -> None:
+        with self._explained():
+            self._check_owner()
+            self._use_wal()
+            self.raw.execute("PRAGMA synchronous = FULL")
+            self.raw.execute("PRAGMA foreign_keys = ON")
+
+    def _check_owner(self) -> None:
+        # Tables first: another process may be creating them, with the id, between the two looks.
+        (tables,) = self.raw.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (owner,) = self.raw.execute("PRAGMA application_id").fetchone()
+        if owner != APPLICATION_ID and (owner or tables):
+            raise StoreError(f"{self.path} is an SQLite database of another program")
+
+    def _use_wal(self) -> None:
+        # SQLite does not wait its busy timeout for this one switch.
+        for left in reversed(range(100)):
+            try:
+                self.raw.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname != "SQLITE_BUSY" or not left:
+                    raise
+                time.sleep(BUSY_TIMEOUT / 100)
+
+    @contextmanager
+    def _explained(self) -> Generator[None]:
+        try:
+            yield
+        except sqlite3.IntegrityError as error:
+            raise Conflict(f"the record {self.path} refuses it: {error}") from error
+        except sqlite3.Error as error:
+            name = getattr(error, "sqlite_errorname", "") or ""
+            advice = next((text for key, text in _ADVICE.items() if name.startswith(key)), "")
+            reason = f"{advice} ({error})" if advice else str(error)
+            raise StoreError(f"the record {self.path}: {reason}") from error
+
+
+def _create_private(path: Path) -> None:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if os.fstat(descriptor).st_mode & 0o077:
+                os.fchmod(descriptor, 0o600)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise StoreError(f"the record {path} can't be opened: {error.strerror}") from error
+
+
+def _encodable(values: Sequence[Any] | Mapping[str, Any]) -> Any:
+    """Replace lone surrogates, which SQLite's UTF-8 has no room for."""
+    if isinstance(values, Mapping):
+        return {name: _clean(value) for name, value in values.items()}
+    return tuple(_clean(value) for value in values)
+
+
+def _clean(value: Any) -> Any:
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

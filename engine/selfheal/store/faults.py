@@ -1,0 +1,64 @@
+"""Faults: opened once, then counted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from selfheal.model import Fault, FaultState, Incident, IncidentState, new_id
+from selfheal.store.codec import from_row, to_row
+from selfheal.store.repository import Repository
+
+# A standing fault takes in every report of its fingerprint; a closed one only its own repeats.
+_KNOWN = """
+SELECT * FROM faults
+WHERE fingerprint = ? AND (starts_at = ? OR state IN ('open', 'manual'))
+ORDER BY starts_at = ? DESC LIMIT 1
+"""
+
+
+class Faults(Repository):
+    """Implements the faults of `ports.FaultRecord`."""
+
+    def open_fault(self, fault: Fault) -> tuple[Fault, bool]:
+        with self._db.writing():
+            key = (fault.fingerprint, fault.starts_at, fault.starts_at)
+            known = self._db.row(_KNOWN, key)
+            if known is None:
+                return self._open(fault), True
+            return self._repeat(from_row(Fault, known), fault.last_seen), False
+
+    def resolve_faults(self, component: str, target: str, at: float) -> list[Fault]:
+        with self._db.writing():
+            rows = self._db.rows(
+                "SELECT * FROM faults WHERE state IN ('open', 'manual') AND component = ? "
+                "AND (? = '' OR target = ?) ORDER BY starts_at, id",
+                (component, target, target),
+            )
+            for row in rows:
+                self.set_fault_state(row["id"], FaultState.RESOLVED, at)
+            return [self.fault(row["id"]) for row in rows]
+
+    def set_fault_state(self, fault_id: str, state: FaultState, at: float) -> None:
+        over = state in (FaultState.HEALED, FaultState.RESOLVED)
+        self._update("faults", fault_id, {"state": state.value, "ended_at": at if over else None})
+
+    def fault(self, fault_id: str) -> Fault:
+        return from_row(Fault, self._one("faults", fault_id))
+
+    def _open(self, fault: Fault) -> Fault:
+        incident = Incident(
+            id=new_id("in"),
+            primary_fault_id=fault.id,
+            state=IncidentState.OPEN,
+            opened_at=self._clock.now(),
+        )
+        opened = replace(fault, incident_id=incident.id)
+        self._db.insert("incidents", to_row(incident))
+        self._db.insert("faults", to_row(opened))
+        return opened
+
+    def _repeat(self, known: Fault, seen: float) -> Fault:
+        newest = max(known.last_seen, seen)
+        again = replace(known, count=known.count + 1, last_seen=newest)
+        self._update("faults", known.id, {"count": again.count, "last_seen": again.last_seen})
+        return again

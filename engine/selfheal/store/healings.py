@@ -1,0 +1,104 @@
+"""Healings and their attempts: intent before effect, and uniqueness kept by the file itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from selfheal.errors import StoreError
+from selfheal.model import Attempt, Healing, HealingState, Outcome, ValidationResult
+from selfheal.store.codec import from_row, to_row
+from selfheal.store.connection import Conflict
+from selfheal.store.steps import Steps
+
+_VALIDATIONS = """
+SELECT validations.* FROM validations JOIN attempts ON attempts.id = validations.attempt_id
+WHERE attempts.healing_id = ? ORDER BY validations.seq
+"""
+
+
+class Healings(Steps):
+    """Implements the healings of `ports.HealingRecord`."""
+
+    def add_healing(self, healing: Healing) -> None:
+        queued = {"state": HealingState.QUEUED.value}
+        try:
+            self._db.insert("healings", to_row(healing, without=frozenset({"attempts"})) | queued)
+        except Conflict as error:
+            if "fault_id" not in str(error):
+                raise
+            raise Conflict(f"the fault {healing.fault_id} has an open healing already") from error
+
+    def start_healing(self, healing_id: str, at: float) -> bool:
+        with self._db.writing():
+            self._one("healings", healing_id)
+            try:
+                cursor = self._db.execute(
+                    "UPDATE healings SET state = 'running', started_at = ? "
+                    "WHERE id = ? AND state = 'queued'",
+                    (at, healing_id),
+                )
+            except Conflict:
+                return False
+            return cursor.rowcount == 1
+
+    def end_healing(self, healing_id: str, outcome: Outcome, reason: str, at: float) -> None:
+        """The first outcome stands. Raises StoreError for another one later."""
+        with self._db.writing():
+            row = self._one("healings", healing_id)
+            if row["state"] == HealingState.DONE.value:
+                if row["outcome"] != outcome.value:
+                    raise StoreError(f"healing {healing_id} has ended as {row['outcome']} already")
+                return
+            done = {"state": HealingState.DONE.value, "outcome": outcome.value}
+            self._update("healings", healing_id, done | {"reason": reason, "ended_at": at})
+
+    def request_stop(self, healing_id: str, why: str) -> None:
+        self._update("healings", healing_id, {"stop_requested": why})
+
+    def add_attempt(self, attempt: Attempt) -> None:
+        row = to_row(attempt, without=frozenset({"steps", "validations"}))
+        self._db.insert("attempts", row | {"validated_at": None})
+
+    def end_attempt(self, attempt_id: str, outcome: Outcome, at: float) -> None:
+        self._update("attempts", attempt_id, {"outcome": outcome.value, "ended_at": at})
+
+    def set_validations(
+        self, attempt_id: str, results: Sequence[ValidationResult], at: float
+    ) -> None:
+        with self._db.writing():
+            self._update("attempts", attempt_id, {"validated_at": at})
+            self._db.execute("DELETE FROM validations WHERE attempt_id = ?", (attempt_id,))
+            for seq, result in enumerate(results):
+                key = {"attempt_id": attempt_id, "seq": seq}
+                self._db.insert("validations", key | to_row(result))
+
+    def healing(self, healing_id: str) -> Healing:
+        with self._db.reading():
+            return self._complete(self._by_prefix("healings", healing_id))
+
+    def healings(self, *, limit: int = 50, state: str = "", incident_id: str = "") -> list[Healing]:
+        with self._db.reading():
+            order = "created_at DESC, id DESC"
+            rows = self._where("healings", order, limit, state=state, incident_id=incident_id)
+            return [self._complete(row) for row in rows]
+
+    def _complete(self, row: dict[str, Any]) -> Healing:
+        steps = self._steps_by_attempt(row["id"])
+        checks = self._db.rows(_VALIDATIONS, (row["id"],))
+        attempts = self._db.rows(
+            "SELECT * FROM attempts WHERE healing_id = ? ORDER BY started_at, rowid", (row["id"],)
+        )
+        return from_row(
+            Healing,
+            row,
+            attempts=tuple(_attempt(line, steps.get(line["id"], []), checks) for line in attempts),
+        )
+
+
+def _attempt(row: dict[str, Any], steps: list[Any], checks: list[dict[str, Any]]) -> Attempt:
+    validated = row["validated_at"] is not None
+    results = tuple(
+        from_row(ValidationResult, check) for check in checks if check["attempt_id"] == row["id"]
+    )
+    return from_row(Attempt, row, steps=tuple(steps), validations=results if validated else None)

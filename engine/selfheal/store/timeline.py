@@ -1,0 +1,41 @@
+"""The timeline: the append-only story."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from selfheal.model import Entry, Kind
+from selfheal.ports import JSON
+from selfheal.store.codec import from_row, to_row
+from selfheal.store.repository import Repository
+
+
+class Story(Repository):
+    """Implements `ports.Timeline`."""
+
+    def tell(
+        self,
+        kind: Kind,
+        text: str,
+        *,
+        incident_id: str = "",
+        healing_id: str = "",
+        data: JSON | None = None,
+    ) -> Entry:
+        entry = Entry(0, self._clock.now(), kind, text, incident_id, healing_id, data or {})
+        seq = self._db.insert("timeline", to_row(entry, without=frozenset({"seq"})))
+        return replace(entry, seq=seq)
+
+    def entries(
+        self, *, after: int = 0, limit: int = 1000, incident_id: str = "", healing_id: str = ""
+    ) -> list[Entry]:
+        rows = self._where(
+            "timeline",
+            "seq",
+            limit,
+            "seq > ?",
+            after,
+            incident_id=incident_id,
+            healing_id=healing_id,
+        )
+        return [from_row(Entry, row) for row in rows]
