@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from selfheal.duration import parse_duration
 from selfheal.errors import ConfigError, DurationError, Problem
 from selfheal.model import Risk
+from selfheal.strict import Strict
 from selfheal.yamlfile import load_yaml, problems_from
 
 CONFIG_NAME = "selfheal.yml"
@@ -26,11 +27,7 @@ def _seconds(value: Any) -> Any:
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Approval(_Strict):
+class Approval(Strict):
     """When a human must say yes before a solution is run."""
 
     risk: Risk = Field(Risk.HIGH, description="Solutions of this risk and above need approval.")
@@ -39,7 +36,7 @@ class Approval(_Strict):
     )
 
 
-class WebhookTarget(_Strict):
+class WebhookTarget(Strict):
     """Tell a human by an HTTP POST of JSON."""
 
     url: str = Field(description="Where to post.")
@@ -47,7 +44,7 @@ class WebhookTarget(_Strict):
     timeout: Seconds = Field(10.0, description="Time limit of one try.")
 
 
-class SmtpTarget(_Strict):
+class SmtpTarget(Strict):
     """Tell a human by e-mail."""
 
     host: str = Field(description="Mail server.")
@@ -60,14 +57,14 @@ class SmtpTarget(_Strict):
     timeout: Seconds = Field(10.0, description="Time limit of the conversation.")
 
 
-class Notify(_Strict):
+class Notify(Strict):
     """Who is told when a human is needed; the log and the record always are."""
 
     webhooks: list[WebhookTarget] = Field(default_factory=list)
     smtp: list[SmtpTarget] = Field(default_factory=list)
 
 
-class Config(_Strict):
+class Config(Strict):
     """What `selfheal.yml` may say; every key has a default."""
 
     rulebooks: str = Field("rulebooks", description="Folder or file of rulebooks.")

@@ -95,5 +95,7 @@ def _objections(solution: Solution, belief: float, policy: Policy) -> list[str]:
     if solution.risk.level >= policy.risk.level:
         found.append(f"risk {solution.risk.value} needs a human's approval")
     if belief < policy.confidence:
-        found.append(f"confidence {belief:.2f} is below {policy.confidence:.2f}: a human must agree")
+        found.append(
+            f"confidence {belief:.2f} is below {policy.confidence:.2f}: a human must agree"
+        )
     return found

@@ -39,3 +39,9 @@ class Story(Repository):
             healing_id=healing_id,
         )
         return [from_row(Entry, row) for row in rows]
+
+    def last_entry(self, kind: Kind) -> Entry | None:
+        row = self._db.row(
+            "SELECT * FROM timeline WHERE kind = ? ORDER BY seq DESC LIMIT 1", (kind.value,)
+        )
+        return from_row(Entry, row) if row else None

@@ -1,0 +1,5 @@
+"""`python -m selfheal.cli`"""
+
+from selfheal.cli import main
+
+main()

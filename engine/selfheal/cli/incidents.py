@@ -1,0 +1,82 @@
+"""`selfheal incidents`: what went wrong, and what was decided about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from selfheal.cli.output import output_option, print_data, print_rows, timestamp
+from selfheal.cli.project import project_option, record_of
+from selfheal.model import Entry, Incident
+from selfheal.ports import Record
+
+
+@click.group("incidents")
+def command() -> None:
+    """List and show incidents."""
+
+
+@command.command("list")
+@click.option("--state", default="", help="Only open, healed, resolved or manual ones.")
+@click.option("-n", "--limit", default=50, show_default=True, help="At most so many.")
+@project_option
+@output_option
+def list_(state: str, limit: int, folder: Path, output: str) -> None:
+    """List incidents, newest first."""
+    with record_of(folder) as record:
+        rows = [_row(record, one) for one in record.incidents(limit=limit, state=state)]
+    columns = ["id", "state", "severity", "component", "target", "message", "opened"]
+    print_rows(rows, columns, output)
+
+
+@command.command()
+@click.argument("incident_id", metavar="ID")
+@project_option
+@output_option
+def show(incident_id: str, folder: Path, output: str) -> None:
+    """Show one incident: its fault, each decision with its reasons, and the whole story."""
+    from selfheal.store.codec import to_json
+
+    with record_of(folder) as record:
+        incident = record.incident(incident_id)
+        fault = record.fault(incident.primary_fault_id)
+        decisions = record.decisions(incident.id)
+        story = record.entries(incident_id=incident.id, limit=10_000)
+        row = _row(record, incident)
+    if output == "table":
+        for key, value in row.items():
+            click.echo(f"{key:>12}: {value}")
+        click.echo()
+        for entry in story:
+            click.echo(_line(entry))
+        return
+    data = {
+        **row,
+        "fault": to_json(fault),
+        "decisions": to_json(decisions),
+        "timeline": to_json(story),
+    }
+    print_data(data, output)
+
+
+def _row(record: Record, incident: Incident) -> dict[str, Any]:
+    fault = record.fault(incident.primary_fault_id)
+    return {
+        "id": incident.id,
+        "state": incident.state.value,
+        "type": fault.type,
+        "severity": fault.severity.value,
+        "component": fault.component,
+        "target": fault.target,
+        "root_cause": fault.root_cause,
+        "message": fault.message,
+        "reports": fault.count,
+        "opened": timestamp(incident.opened_at),
+        "closed": timestamp(incident.closed_at),
+    }
+
+
+def _line(entry: Entry) -> str:
+    return f"{timestamp(entry.at)}  {entry.kind.value:<12} {entry.text}"

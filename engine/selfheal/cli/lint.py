@@ -1,0 +1,33 @@
+"""`selfheal lint`: check rulebooks before an engine has to refuse them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from selfheal.cli.exits import FAILED, Exit
+from selfheal.cli.project import project_option
+from selfheal.config import load_project
+
+
+@click.command("lint")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True))
+@project_option
+@click.option("--strict", is_flag=True, help="Warnings count as findings, too.")
+def command(files: tuple[Path, ...], folder: Path, strict: bool) -> None:
+    """Check rulebook FILES, or all of the project's.
+
+    Prints each finding as file:line:column, all of a file at once. Exit code 1 when there are any.
+    """
+    from selfheal.rulebook.lint import lint_files
+
+    project = load_project(folder)
+    targets = list(files) or [project.rulebooks]
+    report = lint_files(targets, playbooks=project.playbooks)
+    for finding in (*report.errors, *report.warnings):
+        click.echo(str(finding))
+    counts = f"{len(report.errors)} errors, {len(report.warnings)} warnings"
+    click.echo(f"{report.files} rulebooks checked: {counts}", err=True)
+    if report.errors or (strict and report.warnings):
+        raise Exit(FAILED)

@@ -1,0 +1,75 @@
+"""Data on stdout as a table, JSON or YAML; no colour without a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def output_option(function: F) -> F:
+    """Add `-o/--output`."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["table", "json", "yaml"]),
+        default="table",
+        show_default=True,
+        help="How to print the data.",
+    )(function)
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output: str) -> None:
+    """Print rows; the table shows `columns`, the other forms everything."""
+    if output == "table":
+        _print_table(rows, columns)
+    else:
+        print_data(list(rows), output)
+
+
+def print_data(data: Any, output: str) -> None:
+    """Print any JSON-like data as JSON or YAML (also for `table`)."""
+    if output == "json":
+        click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))
+        return
+    import yaml
+
+    plain = json.loads(json.dumps(data, default=str))
+    click.echo(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), nl=False)
+
+
+def _print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_cell(row.get(column))) for column in columns))
+    # Without a terminal nothing may be wrapped or cut: another program reads it.
+    width = None if sys.stdout.isatty() else 10_000
+    Console(width=width, highlight=False).print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return str(value)
+
+
+def timestamp(at: float | None) -> str:
+    """Return local time with its offset, to the second; empty for None."""
+    if at is None:
+        return ""
+    return datetime.fromtimestamp(at, UTC).astimezone().isoformat(" ", "seconds")

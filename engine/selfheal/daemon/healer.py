@@ -1,0 +1,190 @@
+"""From a fault to a healing: open or join, decide, submit; and what the end of it means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from selfheal.clock import Clock
+from selfheal.daemon.evidence import evidence_of
+from selfheal.decision import Policy, build_ladder, decide_rung, refuse
+from selfheal.model import (
+    Decision,
+    Fault,
+    FaultState,
+    Healing,
+    HealingState,
+    IncidentState,
+    Kind,
+    Outcome,
+    Refusal,
+    Solution,
+    new_id,
+)
+from selfheal.ports import Notifier, Record, Runtime
+
+
+class Healer:
+    """Sees to faults. Knows the record, the decision and the runtime; the rules know only it."""
+
+    def __init__(
+        self,
+        record: Record,
+        runtime: Callable[[], Runtime],
+        notifier: Notifier,
+        solutions: Callable[[], Iterable[Solution]],
+        variables: Callable[[], Mapping[str, Any]],
+        policy: Policy,
+        clock: Clock,
+    ) -> None:
+        self._record = record
+        self._runtime = runtime
+        self._notifier = notifier
+        self._solutions = solutions
+        self._variables = variables
+        self._policy = policy
+        self._clock = clock
+
+    async def heal(self, fault: Fault) -> None:
+        """Open the fault, or count it as a repeat; a new one is decided and submitted."""
+        fault, new = self._record.open_fault(fault)
+        if not new:
+            self._tell_fault(fault, f"reported again ({fault.count} times): {fault.message}")
+            return
+        self._tell_fault(
+            fault,
+            f"{fault.severity.value} {fault.type} of {fault.component}"
+            f"{f' on {fault.target}' if fault.target else ''}: {fault.message}",
+        )
+        if not fault.root_cause:
+            why = "the rule names no root cause and nothing else has found one"
+            await self._give_up(fault, refuse(fault, Refusal.NO_ROOT_CAUSE, [why], self._now()))
+            return
+        ladder = build_ladder(fault.root_cause, self._solutions(), self._record.solution_record)
+        if not ladder:
+            why = f"no solution's root_cause fits {fault.root_cause}"
+            await self._give_up(fault, refuse(fault, Refusal.NO_SOLUTION, [why], self._now()))
+            return
+        await self._runtime().submit(self._healing(fault, ladder))
+
+    async def resolve(self, component: str, target: str) -> None:
+        """Note that the world says the component's faults are over."""
+        for fault in self._record.resolve_faults(component, target, self._now()):
+            self._tell_fault(fault, f"resolved: {fault.message}")
+
+    async def before_rung(self, healing: Healing, rung: int) -> Refusal | None:
+        """Decide about one rung just before it would run; the decision is recorded."""
+        if not healing.fault_id:
+            return None  # by hand: the operator has decided
+        decision = decide_rung(
+            self._record.fault(healing.fault_id),
+            healing.ladder,
+            rung,
+            self._record.solution_record,
+            self._policy,
+            self._now(),
+        )
+        self._tell_decision(decision, healing.id)
+        return decision.refused
+
+    async def on_done(self, healing: Healing) -> None:
+        """Close the fault and its incident, or call a human with the evidence."""
+        if not healing.fault_id:
+            return
+        fault = self._record.fault(healing.fault_id)
+        if healing.outcome is Outcome.HEALED:
+            self._close(fault, FaultState.HEALED, IncidentState.HEALED)
+        elif fault.state is FaultState.RESOLVED and healing.outcome is Outcome.REFUSED:
+            self._close(fault, FaultState.RESOLVED, IncidentState.RESOLVED)
+        else:
+            self._close(fault, FaultState.MANUAL, IncidentState.MANUAL)
+            await self._call_human(fault, healing)
+
+    def _healing(self, fault: Fault, ladder: tuple[Solution, ...]) -> Healing:
+        variables = dict(self._variables())
+        return Healing(
+            id=new_id("he"),
+            incident_id=fault.incident_id,
+            fault_id=fault.id,
+            resource=fault.target or fault.component,
+            state=HealingState.QUEUED,
+            ladder=ladder,
+            context={
+                **variables,
+                "vars": variables,
+                "target": fault.target,
+                "component": fault.component,
+                "root_cause": fault.root_cause,
+                "fault": {
+                    "id": fault.id,
+                    "type": fault.type,
+                    "severity": fault.severity.value,
+                    "message": fault.message,
+                    "labels": dict(fault.labels),
+                },
+                "event": fault.metadata.get("event", {}),
+            },
+            created_at=self._now(),
+        )
+
+    async def _give_up(self, fault: Fault, decision: Decision) -> None:
+        self._tell_decision(decision)
+        self._close(fault, FaultState.MANUAL, IncidentState.MANUAL)
+        await self._call_human(fault, None)
+
+    async def _call_human(self, fault: Fault, healing: Healing | None) -> None:
+        decisions = self._record.decisions(fault.incident_id)
+        subject = f"{fault.component} on {fault.target}: {fault.message}"
+        await self._notifier.notify(
+            subject,
+            evidence_of(fault, decisions, healing),
+            {
+                "incident_id": fault.incident_id,
+                "healing_id": healing.id if healing else "",
+                "fault": {
+                    "type": fault.type,
+                    "severity": fault.severity.value,
+                    "component": fault.component,
+                    "target": fault.target,
+                    "root_cause": fault.root_cause,
+                },
+                "outcome": healing.outcome.value if healing and healing.outcome else "refused",
+            },
+        )
+
+    def _close(self, fault: Fault, state: FaultState, incident: IncidentState) -> None:
+        self._record.set_fault_state(fault.id, state, self._now())
+        self._record.set_incident_state(fault.incident_id, incident, self._now())
+
+    def _tell_fault(self, fault: Fault, text: str) -> None:
+        self._record.tell(
+            Kind.FAULT,
+            text,
+            incident_id=fault.incident_id,
+            data={"fault_id": fault.id, "state": fault.state.value, "count": fault.count},
+        )
+
+    def _tell_decision(self, decision: Decision, healing_id: str = "") -> None:
+        self._record.add_decision(decision)
+        text = (
+            f"refused: {decision.refused.value}"
+            if decision.refused
+            else f"{decision.strategy.value}: run {decision.solution}"
+        )
+        self._record.tell(
+            Kind.DECISION,
+            text,
+            incident_id=decision.incident_id,
+            healing_id=healing_id,
+            data={
+                "decision_id": decision.id,
+                "solution": decision.solution,
+                "confidence": decision.confidence,
+                "risk": decision.risk.value,
+                "refused": decision.refused.value if decision.refused else "",
+                "reasoning": list(decision.reasoning),
+            },
+        )
+
+    def _now(self) -> float:
+        return self._clock.now()

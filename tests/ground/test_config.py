@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from selfheal.config import load_project
+from selfheal.errors import ConfigError
+from selfheal.model import Risk
+
+
+def test_a_project_without_configuration_has_the_defaults(tmp_path: Path) -> None:
+    """An empty folder is a project: every key of selfheal.yml has a default."""
+    project = load_project(tmp_path)
+    assert project.rulebooks == tmp_path / "rulebooks"
+    assert project.database == tmp_path / ".selfheal" / "selfheal.db"
+    assert project.config.approval.risk is Risk.HIGH
+
+
+def test_durations_and_nested_keys_are_read(tmp_path: Path) -> None:
+    """Durations are written as everywhere else."""
+    (tmp_path / "selfheal.yml").write_text(
+        "drain_timeout: 1m30s\nnotify:\n  webhooks:\n    - {url: 'http://127.0.0.1:1/', timeout: 2s}\n"
+    )
+    config = load_project(tmp_path).config
+    assert config.drain_timeout == 90
+    assert config.notify.webhooks[0].timeout == 2
+
+
+def test_every_problem_is_told_at_once_with_its_place(tmp_path: Path) -> None:
+    """Two wrong keys give two problems, each with line, column and a hint."""
+    (tmp_path / "selfheal.yml").write_text("playbook: x\nmax_parallel: 0\n")
+    with pytest.raises(ConfigError) as caught:
+        load_project(tmp_path)
+    problems = {problem.line: problem for problem in caught.value.problems}
+    assert set(problems) == {1, 2}
+    assert "playbooks" in problems[1].hint
+    assert problems[1].file.endswith("selfheal.yml")
+    assert "max_parallel" in problems[2].path
+
+
+def test_broken_yaml_is_a_config_error(tmp_path: Path) -> None:
+    """A selfheal.yml that is no YAML is refused with its place, not by a traceback."""
+    (tmp_path / "selfheal.yml").write_text("vars: [1,\n")
+    with pytest.raises(ConfigError) as caught:
+        load_project(tmp_path)
+    assert caught.value.problems[0].line > 0
+
+
+def test_no_folder_no_project(tmp_path: Path) -> None:
+    """A project folder that does not exist is an error that says how to start one."""
+    with pytest.raises(ConfigError, match="selfheal init"):
+        load_project(tmp_path / "nowhere")

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selfheal.errors import TemplateError
+from selfheal.templates import render
+
+CONTEXT = {"event": {"host": "web1", "ports": [80, 443], "evil": "{{ 7 * 7 }}"}, "n": 3}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("{{ event.ports }}", [80, 443]),
+        ("{{ n + 1 }}", 4),
+        ("{{-n}}", 3),
+        ("{{ -n }}", -3),
+        ("host {{ event.host }}", "host web1"),
+        ({"a": ["{{ n }}", {"b": "{{ event.host }}"}]}, {"a": [3, {"b": "web1"}]}),
+        ("{{ '//a//b/c' | normpath | dirname }}", "/a/b"),
+        ("plain", "plain"),
+        (5, 5),
+        (None, None),
+    ],
+)
+def test_values_are_rendered_with_their_type(value: Any, expected: Any) -> None:
+    """A lone expression keeps its type, other templates become text, the rest is left alone."""
+    assert render(value, CONTEXT) == expected
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ nope }}",
+        "x {{ nope }}",
+        "{{ event.nope.deeper }}",
+        "{{ event.ports[9] }}",
+        "{{ 1 / 0 }}",
+        "{{ event. }}",
+        "{% if %}",
+        "{{ ''.__class__.__mro__ }}",
+        "{{ event.update(x=1) }}",
+        "{{ event.ports.append(1) }}",
+    ],
+)
+def test_undefined_broken_and_unsafe_templates_are_errors(template: str) -> None:
+    """An undefined name, a syntax error, or reaching into Python raises TemplateError."""
+    with pytest.raises(TemplateError):
+        render(template, CONTEXT)
+
+
+def test_what_an_event_says_is_never_a_template() -> None:
+    """A template inside an event's value comes out as the text it is."""
+    assert render("{{ event.evil }}", CONTEXT) == "{{ 7 * 7 }}"
+    assert render("<{{ event.evil }}>", CONTEXT) == "<{{ 7 * 7 }}>"
+
+
+@given(st.text(max_size=60))
+def test_no_template_raises_anything_else(text: str) -> None:
+    """Any text whatever renders, or raises TemplateError."""
+    try:
+        render(text, CONTEXT)
+    except TemplateError:
+        pass
