@@ -1,4 +1,4 @@
-"""The evidence a human gets when the engine gives up: what is wrong, what was tried, and why not."""
+"""What a human gets when the engine gives up: what is wrong, what was tried, and why not."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class FanoutNotifier:
         try:
             await send(subject, body, data)
             text, failed = f"told {name}", ""
-        except Exception as error:  # noqa: BLE001 - whatever a target raises, the others are told
+        except Exception as error:  # whatever a target raises, the others are told
             text, failed = f"could not tell {name}: {error}", str(error)
             log.error(text)
         self._timeline.tell(
