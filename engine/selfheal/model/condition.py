@@ -12,7 +12,7 @@ Scalar = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A value written in the condition; lists are tuples of literals' values."""
+    """A value written in the condition; lists are tuples of values, and of `Path`s to vars."""
 
     value: Scalar | tuple[Any, ...]
 
@@ -31,7 +31,7 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """`lhs op rhs` with op one of `+ - * /`."""
+    """`lhs op rhs` with op one of `+ -`, on numbers or texts."""
 
     op: str
     lhs: Operand
@@ -163,3 +163,5 @@ class Condition:
     expressions: tuple[Expression, ...]
     timeout: float | None = None
     """Seconds in which `ALL` must complete, or after which `NOT_ALL` fires."""
+    timeout_text: str = ""
+    """The timeout as written, such as `5 minutes`."""

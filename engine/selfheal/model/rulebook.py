@@ -118,6 +118,8 @@ class Ruleset:
     """Facts of the inventory's hosts are asserted before the first event."""
     default_events_ttl: float = 7200.0
     """Seconds for which a half-matched event is kept."""
+    default_events_ttl_text: str = ""
+    """The same as written; empty when the rulebook doesn't say."""
     match_multiple_rules: bool = False
     """An event may fire several rules."""
     execution_strategy: ExecutionStrategy = ExecutionStrategy.SEQUENTIAL
