@@ -1,0 +1,1 @@
+"""The sources that are built in: one file each, named as in a rulebook."""

@@ -1,0 +1,200 @@
+"""The HTTP server under `webhook` and `alertmanager`: TLS, token, signature, limits, answers.
+
+It is aiohttp's, not starlette on uvicorn: a rulebook may look at `event.meta.headers["X-GitHub-…"]`
+and ASGI throws the spelling of header names away; and it lives in the engine's event loop without
+touching its signal handlers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import logging
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+from aiohttp import web
+from pydantic import SecretStr, field_validator, model_validator
+
+from selfheal.errors import EventError, SelfhealError, SourceError
+from selfheal.sources.arguments import Arguments, Port, Seconds
+from selfheal.sources.events import DEFAULT_LIMITS, EventLimits, parse_json
+
+_LOG = logging.getLogger(__name__)
+_PRIVATE_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
+_DRAIN_SECONDS = 5.0
+
+Accept = Callable[[str, dict[str, str], Any], Awaitable[web.Response]]
+"""Take one request in: path without the leading slash, headers, JSON body."""
+
+
+class ServerArgs(Arguments):
+    """What every source that listens may be told."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 for all."""
+    port: Port
+    """TCP port."""
+    token: SecretStr | None = None
+    """Senders must show it: `Authorization: Bearer <token>`."""
+    certfile: str = ""
+    """PEM certificate chain; with it the server speaks TLS only."""
+    keyfile: str = ""
+    """PEM key, when it is not in `certfile`."""
+    password: SecretStr | None = None
+    """Of the key."""
+    cafile: str = ""
+    """PEM file of the authorities whose client certificates are let in; others are not."""
+    capath: str = ""
+    """The same as a folder."""
+    hmac_secret: SecretStr | None = None
+    """Senders must sign the body with it."""
+    hmac_algo: str = "sha256"
+    """Hash of the signature."""
+    hmac_header: str = "x-hub-signature-256"
+    """Header with the signature, alone or after `<algo>=`."""
+    hmac_format: Literal["hex", "base64"] = "hex"
+    """How the signature is written."""
+    max_body: int = DEFAULT_LIMITS.max_bytes
+    """Most bytes of a request's body."""
+    body_timeout: Seconds = 30.0
+    """Time in which a sender must have sent its body."""
+    max_requests: int = 64
+    """Requests worked on at a time; the others wait, their bodies unread."""
+
+    @field_validator("hmac_algo")
+    @classmethod
+    def _known_algorithm(cls, value: str) -> str:
+        try:
+            hmac.new(b"key", b"", value).digest()
+        except (ValueError, TypeError):
+            known = ", ".join(sorted(hashlib.algorithms_guaranteed))
+            raise ValueError(f"unknown hash {value!r}; known are {known}") from None
+        return value
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> ServerArgs:
+        if not self.certfile and (self.keyfile or self.cafile or self.capath):
+            raise ValueError("'keyfile', 'cafile' and 'capath' need 'certfile'")
+        return self
+
+
+async def serve(args: ServerArgs, name: str, accept: Accept) -> None:
+    """Listen until cancelled; then no new requests, and those at work have 5 s to end.
+
+    Answers 400 for what is no JSON, 401 without the right token or signature, 413 for a body
+    that is too large, 503 when the engine can't take events; anything else is `accept`'s answer.
+    Raises `SourceError` for certificates that can't be used, `OSError` when the port is taken.
+    """
+    server = _Server(args, accept)
+    runner = web.AppRunner(server.application(), access_log=None, shutdown_timeout=_DRAIN_SECONDS)
+    await runner.setup()
+    try:
+        context = _tls_context(args, name)
+        await web.TCPSite(runner, args.host, args.port, ssl_context=context).start()
+        await asyncio.get_running_loop().create_future()
+    finally:
+        await runner.cleanup()
+
+
+class _Server:
+    def __init__(self, args: ServerArgs, accept: Accept) -> None:
+        self.args = args
+        self.accept = accept
+        self.limits = EventLimits(max_bytes=args.max_body)
+        self.slots = asyncio.Semaphore(args.max_requests)
+
+    def application(self) -> web.Application:
+        app = web.Application(client_max_size=self.args.max_body)
+        app.router.add_get("/", self._status)
+        app.router.add_post("/{endpoint:.*}", self._post)
+        return app
+
+    async def _status(self, request: web.Request) -> web.Response:
+        return web.Response(text="up")
+
+    async def _post(self, request: web.Request) -> web.Response:
+        if not self._token_is_right(request):
+            headers = {"WWW-Authenticate": "Bearer"}
+            return web.Response(status=401, text="missing or wrong token\n", headers=headers)
+        if (request.content_length or 0) > self.args.max_body:
+            return self._too_large()
+        async with self.slots:
+            return await self._take(request)
+
+    async def _take(self, request: web.Request) -> web.Response:
+        try:
+            async with asyncio.timeout(self.args.body_timeout):
+                body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return self._too_large()
+        except TimeoutError:
+            return web.Response(status=408, text="the body took too long\n")
+        if not self._signature_is_right(request, body):
+            return web.Response(status=401, text="missing or wrong signature\n")
+        try:
+            payload = parse_json(body, self.limits)
+        except EventError as error:
+            return web.Response(status=400, text=f"refused: {error}\n")
+        return await self._hand_over(request, payload)
+
+    async def _hand_over(self, request: web.Request, payload: Any) -> web.Response:
+        headers = {
+            name: value
+            for name, value in request.headers.items()
+            if name.lower() not in _PRIVATE_HEADERS
+        }
+        try:
+            return await self.accept(request.match_info["endpoint"], headers, payload)
+        except EventError as error:
+            return web.Response(status=422, text=f"refused: {error}\n")
+        except SelfhealError:
+            _LOG.exception("an event could not be taken in; its sender is told to come again")
+            return web.Response(status=503, text="try again\n", headers={"Retry-After": "5"})
+
+    def _too_large(self) -> web.Response:
+        text = f"larger than {self.args.max_body} bytes\n"
+        # The rest of the body is still on its way: this connection is of no more use.
+        return web.Response(status=413, text=text, headers={"Connection": "close"})
+
+    def _token_is_right(self, request: web.Request) -> bool:
+        if self.args.token is None:
+            return True
+        scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
+        same = hmac.compare_digest(_raw(token.strip()), _raw(self.args.token.get_secret_value()))
+        return same and scheme.lower() == "bearer"
+
+    def _signature_is_right(self, request: web.Request, body: bytes) -> bool:
+        if self.args.hmac_secret is None:
+            return True
+        given = request.headers.get(self.args.hmac_header, "").strip()
+        given = given.removeprefix(f"{self.args.hmac_algo}=")
+        secret = _raw(self.args.hmac_secret.get_secret_value())
+        digest = hmac.new(secret, body, self.args.hmac_algo).digest()
+        if self.args.hmac_format == "base64":
+            return hmac.compare_digest(_raw(given), base64.b64encode(digest))
+        return hmac.compare_digest(_raw(given.lower()), digest.hex().encode())
+
+
+def _tls_context(args: ServerArgs, name: str) -> ssl.SSLContext | None:
+    if not args.certfile:
+        return None
+    password = args.password.get_secret_value() if args.password else None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        # Without a password OpenSSL would ask for one on the terminal.
+        context.load_cert_chain(args.certfile, args.keyfile or None, password or "")
+        if args.cafile or args.capath:
+            context.load_verify_locations(args.cafile or None, args.capath or None)
+            context.verify_mode = ssl.CERT_REQUIRED
+    except (OSError, ssl.SSLError) as error:
+        raise SourceError(f"source {name}: certificates can't be used: {error}") from error
+    return context
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
