@@ -1,0 +1,64 @@
+"""What a step remembers on the managed host, so that its rollback can give it back."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from typing import Any
+
+
+class MemoryRefused(Exception):
+    """The directory of a memory is not private, so what it holds cannot be trusted."""
+
+
+def private_directory(path: str) -> None:
+    """Make `path` (and what is missing above it) readable by this user only."""
+    before = os.umask(0o077)
+    try:
+        os.makedirs(path, exist_ok=True)
+    finally:
+        os.umask(before)
+    found = os.lstat(path)
+    if not stat.S_ISDIR(found.st_mode) or stat.S_IMODE(found.st_mode) & 0o022:
+        raise MemoryRefused(f"{path} is not a private directory: others may write to it")
+
+
+def write_privately(path: str, data: bytes) -> None:
+    """Write a file of mode 0600 whole or not at all, surviving a power cut."""
+    draft = f"{path}.{os.getpid()}.draft"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(draft, path)
+
+
+class Memory:
+    """One JSON value in one private file; the first value remembered stays until forgotten.
+
+    A memory without a path remembers nothing: that is a module run on its own.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self.path = path
+
+    def recall(self) -> Any:
+        """The remembered value, or None when there is none."""
+        if self.path is None or not os.path.exists(self.path):
+            return None
+        with open(self.path, encoding="utf-8") as file:
+            return json.load(file)
+
+    def remember(self, value: Any) -> None:
+        """Keep `value` unless something is remembered already: the original must survive."""
+        if self.path is None or os.path.exists(self.path):
+            return
+        private_directory(os.path.dirname(self.path))
+        write_privately(self.path, json.dumps(value).encode())
+
+    def forget(self) -> None:
+        """Drop the value, so that a second rollback finds nothing to do."""
+        if self.path is not None and os.path.exists(self.path):
+            os.unlink(self.path)
