@@ -79,7 +79,7 @@ class Healings(Steps):
 
     def healings(self, *, limit: int = 50, state: str = "", incident_id: str = "") -> list[Healing]:
         with self._db.reading():
-            order = "created_at DESC, id DESC"
+            order = "created_at DESC, rowid DESC"
             rows = self._where("healings", order, limit, state=state, incident_id=incident_id)
             return [self._complete(row) for row in rows]
 
