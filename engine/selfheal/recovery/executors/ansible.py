@@ -1,0 +1,252 @@
+"""Playbooks by ansible-runner: one run, one thread, and nothing left behind when it is ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from selfheal.clock import Clock, SystemClock
+from selfheal.duration import format_duration
+from selfheal.errors import ExecutionError
+from selfheal.model import PlaybookRequest, PlaybookResult, StepState, TaskResult
+from selfheal.recovery.executors.artifacts import mark_stopped, read_artifact
+from selfheal.recovery.executors.command import RunFolder, Site, find_program
+from selfheal.recovery.executors.events import EventLog
+from selfheal.recovery.executors.inventory import InventoryHosts
+from selfheal.recovery.executors.processes import processes_of, signal_run
+
+_log = logging.getLogger(__name__)
+_REAL = SystemClock()  # processes take real time to die, whatever clock the engine is given
+_POLL = 0.05
+T = TypeVar("T")
+
+
+def find_ansible_playbook(executable: str = "") -> str:
+    """Return the `ansible-playbook` that runs use. Raises ExecutionError when there is none."""
+    return find_program("ansible-playbook", executable)
+
+
+class AnsibleRunner:
+    """Implements `ports.PlaybookRunner`.
+
+    `project` is the folder that holds `ansible.cfg`; playbooks are looked for in `playbooks`
+    (default `<project>/playbooks`), then in `project`. Artifacts are kept, private to the user,
+    in `<state>/runner/artifacts/<ident>`. `executable` names the `ansible-playbook` to use;
+    empty: the one beside our Python, else the one on PATH. `environment` is added to the run's.
+    A run that is to end gets SIGTERM, and SIGKILL after `grace` seconds.
+    """
+
+    def __init__(
+        self,
+        project: Path,
+        state: Path,
+        *,
+        playbooks: Path | None = None,
+        inventory: Path | None = None,
+        executable: str = "",
+        environment: Mapping[str, str] | None = None,
+        clock: Clock | None = None,
+        grace: float = 5.0,
+    ) -> None:
+        self._site = Site(
+            project=Path(project).absolute(),
+            playbooks=Path(playbooks or Path(project) / "playbooks").absolute(),
+            inventory=Path(inventory or Path(project) / "inventory").absolute(),
+            private=Path(state).absolute() / "runner",
+            executable=executable,
+            environment=dict(environment or {}),
+        )
+        self._clock = clock or SystemClock()
+        self._grace = grace
+        self._running: dict[str, _Run] = {}
+        self._inventory = InventoryHosts(self._site)
+
+    async def run(
+        self, request: PlaybookRequest, on_task: Callable[[TaskResult], None] | None = None
+    ) -> PlaybookResult:
+        """See `ports.PlaybookRunner.run`."""
+        run = self._running[request.ident] = _Run(request, self._site, on_task)
+        try:
+            return await self._run(run)
+        finally:
+            del self._running[request.ident]
+            run.close()
+
+    async def cancel(self, ident: str) -> bool:
+        """See `ports.PlaybookRunner.cancel`."""
+        if run := self._running.get(ident):
+            run.stop.set()
+        return run is not None
+
+    def find_artifact(self, ident: str) -> PlaybookResult | None:
+        """Return how the run `ident` ended as its artifacts show; None when they do not."""
+        return read_artifact(self._site.artifacts(ident), ident)
+
+    async def hosts(self, inventory: str = "") -> frozenset[str]:
+        """Return the names of all hosts of that inventory (empty: the project's).
+
+        Raises ExecutionError when Ansible can't read it."""
+        return await self._inventory.hosts(inventory)
+
+    async def _run(self, run: _Run) -> PlaybookResult:
+        started_at = self._clock.now()
+        work = run.start()
+        try:
+            stopped = await self._first(run, work)
+        except asyncio.CancelledError:
+            await _uninterrupted(self._end(run.ident, work))
+            self._note_stop(run, work, StepState.CANCELLED)
+            raise
+        if stopped is None:
+            return await self._ended_by_itself(run, work, started_at)
+        left = await _uninterrupted(self._end(run.ident, work))
+        self._note_stop(run, work, stopped)
+        return self._unfinished(run, stopped, started_at, _stop_message(run, stopped, left))
+
+    async def _first(self, run: _Run, work: asyncio.Future[int]) -> StepState | None:
+        """Wait for the end, the time limit or a cancel; return None for the end."""
+        timer = asyncio.ensure_future(self._clock.sleep(run.request.timeout))
+        stop = asyncio.ensure_future(run.stop.wait())
+        try:
+            ends: set[asyncio.Future[Any]] = {work, timer, stop}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+            stop.cancel()
+        if work.done():
+            return None
+        return StepState.CANCELLED if run.stop.is_set() else StepState.TIMEOUT
+
+    async def _ended_by_itself(
+        self, run: _Run, work: asyncio.Future[int], started_at: float
+    ) -> PlaybookResult:
+        try:
+            rc = work.result()
+        except ExecutionError:
+            raise
+        except Exception as error:
+            # ansible-runner itself gave up; the playbook may still be running.
+            _log.exception("ansible-runner failed in run %s", run.ident)
+            await _uninterrupted(self._end(run.ident, work))
+            message = f"ansible-runner failed: {type(error).__name__}: {error}".splitlines()[0]
+            return self._unfinished(run, StepState.UNKNOWN, started_at, message)
+        return run.log.result(
+            run.ident,
+            rc,
+            started_at,
+            self._clock.now(),
+            limit=run.request.limit,
+            output=run.folder.output(),
+        )
+
+    async def _end(self, ident: str, work: asyncio.Future[int]) -> set[int]:
+        """End every process of the run; return those that could not be ended."""
+        mark = str(self._site.artifacts(ident))
+        told: set[int] = set()
+        kill_at = _REAL.monotonic() + self._grace
+        while True:
+            pids = await asyncio.to_thread(processes_of, mark)
+            now = _REAL.monotonic()
+            if (not pids and work.done()) or now > kill_at + self._grace + 5:
+                return pids
+            if now < kill_at:
+                signal_run(pids - told, signal.SIGTERM)
+                told |= pids
+            else:
+                signal_run(pids, signal.SIGKILL)
+            await _REAL.sleep(_POLL)
+
+    def _note_stop(self, run: _Run, work: asyncio.Future[int], state: StepState) -> None:
+        if work.done():
+            work.exception()  # a run that was ended may well have failed; that is no news
+        mark_stopped(self._site.artifacts(run.ident), state)
+
+    def _unfinished(
+        self, run: _Run, state: StepState, started_at: float, message: str
+    ) -> PlaybookResult:
+        return PlaybookResult(
+            ident=run.ident,
+            state=state,
+            rc=None,
+            started_at=started_at,
+            ended_at=self._clock.now(),
+            tasks=tuple(run.log.tasks),
+            stats=run.log.stats,
+            message=message,
+            facts=run.log.facts,
+        )
+
+
+class _Run:
+    """One run under way: its thread, its events, and the wish to stop it."""
+
+    def __init__(
+        self,
+        request: PlaybookRequest,
+        site: Site,
+        on_task: Callable[[TaskResult], None] | None,
+    ) -> None:
+        self.request = request
+        self.ident = request.ident
+        self.folder = RunFolder(site, request)
+        self.log = EventLog()
+        self.stop = asyncio.Event()
+        self._on_task = on_task
+        self._loop = asyncio.get_running_loop()
+        # A thread of its own: the run's parent-death signal is tied to the thread's life.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"ansible-{self.ident}")
+
+    def start(self) -> asyncio.Future[int]:
+        """Begin; the future brings Ansible's rc, negative when a signal killed it."""
+        return self._loop.run_in_executor(self._thread, self._work)
+
+    def close(self) -> None:
+        """Remove what must not outlive the run."""
+        self._thread.shutdown(wait=False)
+        self.folder.remove_secrets()
+
+    def _work(self) -> int:
+        runner = self.folder.prepare(self._take)
+        if self.stop.is_set():
+            return -1
+        runner.run()
+        return -1 if runner.rc is None else int(runner.rc)
+
+    def _take(self, event: dict[str, Any]) -> bool:
+        try:
+            task = self.log.take(event)
+        except Exception:
+            _log.exception("run %s: an event of ansible-runner can't be read", self.ident)
+            return True
+        if task and self._on_task:
+            self._loop.call_soon_threadsafe(self._on_task, task)
+        return True
+
+
+def _stop_message(run: _Run, state: StepState, left: set[int]) -> str:
+    if state is StepState.TIMEOUT:
+        message = f"ended after its time limit of {format_duration(run.request.timeout)}"
+    else:
+        message = "cancelled"
+    if left:
+        message += f"; these processes could not be ended: {sorted(left)}"
+    return message
+
+
+async def _uninterrupted(work: Coroutine[Any, Any, T]) -> T:
+    """Await to the end even when cancelled meanwhile; then pass the cancellation on."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled:
+        raise cancelled
+    return task.result()

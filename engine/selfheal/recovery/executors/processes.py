@@ -1,0 +1,71 @@
+"""Ending a run: every process it started, wherever it has gone.
+
+Ansible's workers make sessions of their own, so the process group of `ansible-playbook` is not
+the run. Every process of a run carries `SELFHEAL_RUN=<artifact folder>` in its environment; that
+mark, and descent from a marked process, is the run, like a control group. A service started
+through a service manager (systemd, supervisord, an init script) is not part of it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+MARK = "SELFHEAL_RUN"
+"""Environment variable that marks the processes of a run."""
+
+_PROC = Path("/proc")
+
+
+def processes_of(mark: str) -> set[int]:
+    """Return the pids of the run's living processes: the marked ones and their descendants."""
+    parents: dict[int, int] = {}
+    marked: set[int] = set()
+    for pid in _pids():
+        if (parent := _living_parent(pid)) is not None:
+            parents[pid] = parent
+            if _is_marked(pid, mark):
+                marked.add(pid)
+    return {pid for pid in parents if pid in marked or _descends(pid, parents, marked)}
+
+
+def signal_run(pids: Iterable[int], number: signal.Signals) -> None:
+    """Send the signal to each pid that still lives."""
+    for pid in pids:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def _pids() -> list[int]:
+    me = os.getpid()
+    return [int(entry) for entry in os.listdir(_PROC) if entry.isdigit() and int(entry) != me]
+
+
+def _living_parent(pid: int) -> int | None:
+    """Return the parent's pid; None for a process that is gone or a zombie."""
+    try:
+        # The command name stands in parentheses and may hold spaces and parentheses itself.
+        fields = (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[1])
+
+
+def _is_marked(pid: int, mark: str) -> bool:
+    try:
+        environment = (_PROC / str(pid) / "environ").read_bytes()
+    except OSError:
+        return False  # another user's process: become gives its modules away
+    return f"{MARK}={mark}".encode() in environment.split(b"\0")
+
+
+def _descends(pid: int, parents: dict[int, int], marked: set[int]) -> bool:
+    seen = {pid}
+    while (pid := parents.get(pid, 0)) and pid not in seen:
+        if pid in marked:
+            return True
+        seen.add(pid)
+    return False
