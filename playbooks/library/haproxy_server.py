@@ -111,16 +111,16 @@ class Switch:
                 self._set(name, self.before[name])
             raise
 
-    def undo(self) -> list[str]:
-        """Set the wanted modes even if a server is down (it was before); names those that are."""
+    def undo(self) -> str:
+        """Set the wanted modes even if a server is down, as it was before; says which are."""
         self._bring_in()
-        warnings = []
+        down = ""
         try:
             self._await_up()
         except HaproxyError as error:
-            warnings.append(str(error))
+            down = str(error)
         self._take_out([name for name, mode in self.changes.items() if mode != "ready"])
-        return warnings
+        return down
 
     def _set(self, name: str, mode: str) -> None:
         self.haproxy.tell(f"set server {self.backend}/{name} state {mode}")
@@ -205,7 +205,8 @@ def main() -> None:
         if not wanted:
             module.exit_json(changed=False, before={}, after={})
         switch = Switch(module.params, wanted)
-        warnings = [] if module.check_mode else carry_out(switch, memory, module.params)
+        if not module.check_mode:
+            carry_out(module, switch, memory)
     except (HaproxyError, MemoryRefused) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
@@ -213,21 +214,21 @@ def main() -> None:
         before=switch.before,
         after=wanted,
         diff={"before": lines(switch.before), "after": lines(wanted)},
-        warnings=warnings,
     )
 
 
-def carry_out(switch: Switch, memory: Memory, options: dict[str, Any]) -> list[str]:
-    warnings: list[str] = []
+def carry_out(module: Any, switch: Switch, memory: Memory) -> None:
+    options = module.params
     if options["state"] == "restored":
-        warnings = switch.undo()
+        down = switch.undo()
+        if down:
+            module.warn(down)
         memory.forget()
     else:
         memory.remember(switch.before)
         switch.make()
     if options["state_file"] and switch.changes:
         switch.save(options["state_file"])
-    return warnings
 
 
 def lines(modes: dict[str, str]) -> str:

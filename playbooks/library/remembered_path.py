@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
 
@@ -77,6 +78,13 @@ def remove(path: str) -> None:
         os.unlink(path)
 
 
+def same(path: str, kept: str, kind: str) -> bool:
+    """Whether the path still is what was kept; a directory is never taken for unchanged."""
+    if kind == "nothing" or kind_of(path) != kind:
+        return kind == kind_of(path)
+    return kind == "file" and filecmp.cmp(path, kept, shallow=False)
+
+
 def put_back(path: str, kept: str, kind: str) -> None:
     if kind == "nothing":
         remove(path)
@@ -113,11 +121,13 @@ def run(path: str, remember: str, state: str, check_mode: bool) -> dict[str, obj
     memory = Memory(remember + ".json")
     kind = memory.recall()
     if state == "restored":
+        differs = kind is not None and not same(path, remember, kind)
         if kind is not None and not check_mode:
-            put_back(path, remember, kind)
+            if differs:
+                put_back(path, remember, kind)
             memory.forget()
             remove(remember)
-        return {"changed": kind is not None, "remembered": kind or ""}
+        return {"changed": differs, "remembered": kind or ""}
     if kind is None and not check_mode:
         kind = kind_of(path)
         private_directory(os.path.dirname(remember))

@@ -161,12 +161,20 @@ class Server:
         self.configure()
 
     def __enter__(self) -> Self:
-        self.prepare()
-        self.start()
+        try:
+            self.prepare()
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *failure: object) -> None:
         self.stop()
+        self.clean()
+
+    def clean(self) -> None:
+        """Remove what lies outside `directory`."""
 
     def start(self) -> None:
         """Start and return once it is ready; its output is in the error if it never is."""
@@ -179,11 +187,7 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        try:
-            await_fact(f"{self.name} ready", self._ready_or_dead)
-        except BaseException:
-            self.stop()
-            raise
+        await_fact(f"{self.name} ready", self._ready_or_dead)
 
     def _ready_or_dead(self) -> bool:
         assert self._process is not None
@@ -192,7 +196,7 @@ class Server:
         return self.ready()
 
     def stop(self) -> None:
-        """Ask it to stop, then end everything that is left of it. Harmless when not running."""
+        """Ask it to stop, end everything that is left of it; `start` may follow."""
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(signal.SIGCONT)

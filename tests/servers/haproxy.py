@@ -104,6 +104,5 @@ class Haproxy(Server):
         rows = [line.split(",") for line in self.ask("show stat").splitlines()]
         return next(row[number] for row in rows if row[:2] == [BACKEND, server])
 
-    def stop(self) -> None:
-        super().stop()
+    def clean(self) -> None:
         shutil.rmtree(self._sockets, ignore_errors=True)

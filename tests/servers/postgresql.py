@@ -64,4 +64,6 @@ class Postgresql(Server):
     def stop(self) -> None:
         super().stop()
         end_processes_in(self._home)
+
+    def clean(self) -> None:
         shutil.rmtree(self._home, ignore_errors=True)

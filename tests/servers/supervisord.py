@@ -113,4 +113,9 @@ class Supervisord(Server):
         for program in self._programs.values():
             if isinstance(program, Server):
                 program.stop()
+
+    def clean(self) -> None:
+        for program in self._programs.values():
+            if isinstance(program, Server):
+                program.clean()
         shutil.rmtree(self._sockets, ignore_errors=True)
