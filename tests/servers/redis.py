@@ -50,5 +50,7 @@ class Redis(Server):
     def ask(self, *command: str) -> str:
         """What redis-cli prints; raises when redis answers with an error."""
         argv = [require("redis-cli"), "-e", "-p", str(self.port), *command]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=False)
+        if done.returncode != 0:
+            raise RuntimeError((done.stdout + done.stderr).strip())
         return done.stdout.strip()
