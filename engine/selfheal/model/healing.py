@@ -116,8 +116,8 @@ class PlaybookRequest:
     """0 to 4."""
     module: str = ""
     """Ad-hoc module instead of a playbook (for `run_module`)."""
-    module_args: str = ""
-    """Its arguments."""
+    module_args: str | Mapping[str, Any] = ""
+    """Its arguments: by name, or in the free form that some modules take."""
     host_pattern: str = "all"
     """Hosts for an ad-hoc module."""
 
