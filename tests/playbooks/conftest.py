@@ -40,10 +40,14 @@ class Action:
     variables: dict[str, Any]
     state: Path
     """What the engine passes as selfheal_state; the action makes it."""
+    by_hand: bool = False
+    """Leave selfheal_state out, as an operator does; HOME is the directory above `state`."""
 
     def play(self, playbook: str, *options: str) -> Run:
         """Run a playbook; `failed` is for the caller to judge."""
-        variables = {**self.variables, "selfheal_state": str(self.state)}
+        variables = dict(self.variables)
+        if not self.by_hand:
+            variables["selfheal_state"] = str(self.state)
         extra = self.state.with_suffix(".vars.yml")
         extra.write_text(yaml.safe_dump(variables))
         command = Path(sys.executable).with_name("ansible-playbook")
@@ -111,9 +115,10 @@ class Action:
                 assert not self.state.exists(), "--check left something behind"
             assert self.apply().changed > 0
             assert healed(), "not healed"
-            again = self.apply()
-            assert again.changed == 0, again.output
-            assert healed(), "the second run broke it again"
+            if first:
+                again = self.apply()
+                assert again.changed == 0, again.output
+                assert healed(), "the second run broke it again"
             self.roll_back()
             assert rolled_back(), "not rolled back"
             if first:

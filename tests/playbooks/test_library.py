@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.playbooks.conftest import ROOT
+from tests.playbooks.conftest import ROOT, Action
 
 PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
 ACTIONS = [path for path in PLAYBOOKS if not path.name.endswith(".rollback.yml")]
@@ -71,3 +71,40 @@ def test_every_module_documents_its_options(path: Path) -> None:
         source += (ROOT / "playbooks" / "module_utils" / "selfheal_redis.py").read_text()
     taken = set(re.findall(r'"(\w+)": \{\s*"type"', source))
     assert set(shown["doc"]["options"]) == taken
+
+
+def test_by_hand_the_state_is_kept_in_the_home_directory(tmp_path: Path) -> None:
+    """Without the engine an action and its rollback find each other by a documented default."""
+    config = tmp_path / "app.conf"
+    config.write_text("old\n")
+    variables = {"config_path": str(config), "config_content": "new\n"}
+    update = Action("update_config", variables, tmp_path / "unused", by_hand=True)
+    update.apply()
+    kept = tmp_path / ".selfheal" / "by-hand" / "update_config-app.conf"
+    assert kept.stat().st_mode & 0o777 == 0o700
+    assert (kept / "config.json").stat().st_mode & 0o777 == 0o600
+    update.roll_back()
+    assert config.read_text() == "old\n"
+
+
+def test_a_second_run_never_replaces_what_the_first_remembered(tmp_path: Path) -> None:
+    """Two different runs of one step, one rollback: the state before the first comes back."""
+    config = tmp_path / "app.conf"
+    config.write_text("original\n")
+    for content in ("one\n", "two\n"):
+        variables = {"config_path": str(config), "config_content": content}
+        update = Action("update_config", variables, tmp_path / "step")
+        update.apply()
+    update.roll_back()
+    assert config.read_text() == "original\n"
+
+
+def test_a_state_directory_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    """What another user could have put there is never trusted."""
+    state = tmp_path / "step"
+    state.mkdir()
+    state.chmod(0o777)
+    config = tmp_path / "app.conf"
+    variables = {"config_path": str(config), "config_content": "new\n"}
+    assert "not a private directory" in Action("update_config", variables, state).refuse()
+    assert not config.exists()
