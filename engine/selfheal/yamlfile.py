@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,8 @@ class Document:
     """Key path to the place of the value."""
     key_at: Mapping[KeyPath, Position] = field(default_factory=dict)
     """Key path to the place of its key."""
+    digest: str = ""
+    """SHA-256 of the text, byte order mark left out."""
 
     def position(self, path: KeyPath, *, at_key: bool = False) -> Position:
         """Return where `path` stands, or the nearest part around it that stands in the file."""
@@ -112,7 +115,8 @@ def parse_yaml(content: bytes | str, file: str = "") -> Document:
     built = Builder(file)
     built.build(text)
     value = None if built.fatal else built.value
-    return Document(file, value, tuple(built.problems), built.value_at, built.key_at)
+    digest = sha256(text.encode()).hexdigest()
+    return Document(file, value, tuple(built.problems), built.value_at, built.key_at, digest)
 
 
 def problems_from(error: ValidationError, document: Document) -> list[Problem]:
@@ -187,7 +191,9 @@ def _problem_from(item: Mapping[str, Any], document: Document) -> Problem:
         message = f"must be {_WRONG_TYPE[kind]}, not {describe(item['input'])}"
         return document.problem(message, path, hint=hint)
     message = str(item["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    return document.problem(message[:1].lower() + message[1:], path, hint=hint)
+    if kind != "refused":
+        message = message[:1].lower() + message[1:]
+    return document.problem(message, path, hint=hint, offset=int(context.get("offset") or 0))
 
 
 def _document_path(location: tuple[Any, ...], value: Any) -> tuple[KeyPath, Any]:
