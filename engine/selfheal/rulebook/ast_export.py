@@ -26,6 +26,7 @@ from selfheal.model.condition import (
     Select,
     SelectAttr,
 )
+from selfheal.rulebook.checks import rendered_name
 from selfheal.rulebook.variables import look_up, render_text
 from selfheal.yamlfile import Vaulted
 
@@ -170,7 +171,7 @@ def _source_tree(source: SourceSpec) -> Tree:
 
 def _rule_tree(rule: Rule, variables: Mapping[str, Any]) -> Tree:
     tree: Tree = {
-        "name": rule.name,
+        "name": rendered_name(rule.name, variables),
         "condition": _condition_tree(rule.condition, variables),
         "actions": [_action_tree(action) for action in rule.actions],
         "enabled": rule.enabled,

@@ -1,0 +1,1 @@
+"""One module a kind of recording; each has `replay(folder, level) -> Iterator[Verdict]`."""
