@@ -1,0 +1,237 @@
+"""Doing what the plan says: the intent is recorded before each effect, the result after it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from selfheal.clock import Clock
+from selfheal.errors import ExecutionError, TemplateError
+from selfheal.model import (
+    Attempt,
+    FaultState,
+    Healing,
+    PlaybookRequest,
+    PlaybookResult,
+    StepKind,
+    StepRun,
+    StepState,
+    TaskResult,
+    Validation,
+    ValidationResult,
+    new_id,
+)
+from selfheal.ports import PlaybookRunner, Record
+from selfheal.recovery.plan import EndAttempt, Move, RollBack, RunStep, Settle, StartRung, Validate
+from selfheal.recovery.requests import KnownHosts, RequestBuilder, variables_of
+from selfheal.recovery.story import Story
+from selfheal.recovery.validation import ProbeContext, validate
+
+Build = Callable[[str], Awaitable[PlaybookRequest]]
+
+
+class Moves:
+    """Carries out moves of any healing. What a playbook does wrong is recorded, never raised."""
+
+    def __init__(
+        self,
+        record: Record,
+        runner: PlaybookRunner,
+        clock: Clock,
+        known_hosts: KnownHosts,
+        prometheus_url: str,
+    ) -> None:
+        self._record = record
+        self._runner = runner
+        self._clock = clock
+        self._known_hosts = known_hosts
+        self._prometheus_url = prometheus_url
+
+    async def do(self, healing: Healing, move: Move, stop: asyncio.Event) -> None:
+        """Carry out one move. A stop ends a step or a validation early, never a rollback."""
+        match move:
+            case StartRung(rung):
+                self._start_rung(healing, rung)
+            case RunStep(index):
+                await self._run_step(healing, index, StepKind.STEP, stop)
+            case RollBack(index):
+                await self._run_step(healing, index, StepKind.ROLLBACK, asyncio.Event())
+            case Validate():
+                await self._validate(healing, stop)
+            case Settle(ident):
+                self._settle(healing, ident)
+            case EndAttempt():
+                self._end_attempt(healing, move)
+
+    def _start_rung(self, healing: Healing, rung: int) -> None:
+        now, solution = self._clock.now(), healing.ladder[rung]
+        attempt = Attempt(new_id("at"), healing.id, rung, solution.name, now)
+        with self._record.transaction():
+            self._record.add_attempt(attempt)
+            self._story(healing).rung_begun(attempt, solution)
+
+    def _end_attempt(self, healing: Healing, move: EndAttempt) -> None:
+        attempt = healing.attempts[-1]
+        with self._record.transaction():
+            self._record.end_attempt(attempt.id, move.outcome, self._clock.now())
+            self._story(healing).rung_ended(attempt, move.outcome, move.reason)
+
+    def _settle(self, healing: Healing, ident: str) -> None:
+        run = next(run for run in healing.attempts[-1].steps if run.ident == ident)
+        message = "the engine stopped meanwhile, how it ended is unknown"
+        now = self._clock.now()
+        result = PlaybookResult(ident, StepState.UNKNOWN, None, run.started_at, now)
+        self._end_run(healing, run, result, message)
+
+    async def _run_step(
+        self, healing: Healing, index: int, kind: StepKind, stop: asyncio.Event
+    ) -> None:
+        attempt = healing.attempts[-1]
+        step = healing.ladder[attempt.rung].steps[index]
+        undo = kind is StepKind.ROLLBACK
+        builder = RequestBuilder(healing, attempt, self._known_hosts)
+        run = self._intent(
+            kind, attempt, index, step.name, step.rollback if undo else step.playbook
+        )
+        await self._recorded(
+            healing, run, lambda ident: builder.step(ident, index, rollback=undo), stop
+        )
+
+    def _intent(
+        self, kind: StepKind, attempt: Attempt, index: int, name: str, playbook: str
+    ) -> StepRun:
+        return StepRun(
+            ident=new_id("st"),
+            attempt_id=attempt.id,
+            kind=kind,
+            index=index,
+            name=name,
+            playbook=playbook,
+            state=StepState.RUNNING,
+            started_at=self._clock.now(),
+        )
+
+    async def _recorded(
+        self, healing: Healing, run: StepRun, build: Build, stop: asyncio.Event
+    ) -> PlaybookResult:
+        """Run a playbook between its recorded intent and its recorded end."""
+        with self._record.transaction():
+            self._record.add_step(run)
+            self._story(healing).run_begun(run)
+        try:
+            request = await build(run.ident)
+            result = await self._run(healing, request, stop)
+        except (ExecutionError, TemplateError) as error:
+            # No exit code: nothing was started, so there is nothing to undo.
+            now = self._clock.now()
+            result = PlaybookResult(
+                run.ident, StepState.FAILED, None, run.started_at, now, message=str(error)
+            )
+        self._end_run(healing, run, result, result.message)
+        return result
+
+    def _end_run(
+        self, healing: Healing, run: StepRun, result: PlaybookResult, message: str
+    ) -> None:
+        with self._record.transaction():
+            self._record.end_step(result)
+            self._story(healing).run_ended(run, result, message)
+
+    async def _run(
+        self, healing: Healing, request: PlaybookRequest, stop: asyncio.Event
+    ) -> PlaybookResult:
+        """Run; a stop cancels the run and its result says so."""
+        if stop.is_set():
+            raise ExecutionError("stopped before it was started")
+        running = asyncio.ensure_future(
+            self._runner.run(request, self._task_recorder(healing, request.ident))
+        )
+        stopping = asyncio.ensure_future(stop.wait())
+        waiting: set[asyncio.Future[Any]] = {running, stopping}
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if not running.done():
+                await self._runner.cancel(request.ident)
+            return await running
+        finally:
+            stopping.cancel()
+            if not running.done():
+                running.cancel()
+                await asyncio.wait({running})
+
+    def _task_recorder(self, healing: Healing, ident: str) -> Callable[[TaskResult], None]:
+        count = 0
+
+        def recorded(task: TaskResult) -> None:
+            nonlocal count
+            count += 1
+            with self._record.transaction():
+                self._record.add_task(ident, count, task, self._clock.now())
+                self._story(healing).task_ended(ident, task)
+
+        return recorded
+
+    async def _validate(self, healing: Healing, stop: asyncio.Event) -> None:
+        attempt = healing.attempts[-1]
+        checks = healing.ladder[attempt.rung].validate
+        self._story(healing).validation_begun(checks)
+        work = asyncio.ensure_future(
+            asyncio.gather(*(self._prove(healing, number) for number in range(len(checks))))
+        )
+        stopping = asyncio.ensure_future(stop.wait())
+        waiting: set[asyncio.Future[Any]] = {work, stopping}
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                self._record_validations(healing, work.result())
+            else:
+                self._story(healing).validation_given_up()
+        finally:
+            stopping.cancel()
+            work.cancel()
+            await asyncio.wait({work})
+
+    def _record_validations(self, healing: Healing, results: list[ValidationResult]) -> None:
+        with self._record.transaction():
+            self._record.set_validations(healing.attempts[-1].id, results, self._clock.now())
+            for result in results:
+                self._story(healing).validation_ended(result)
+
+    async def _prove(self, healing: Healing, number: int) -> ValidationResult:
+        attempt = healing.attempts[-1]
+        validation = healing.ladder[attempt.rung].validate[number]
+        context = ProbeContext(
+            run_playbook=self._playbook_check(healing, validation, number),
+            fault_resolved=lambda: self._fault_resolved(healing),
+            prometheus_url=self._prometheus_url,
+        )
+        variables = variables_of(healing, attempt)
+        return await validate(validation, variables, context, self._clock)
+
+    def _playbook_check(
+        self, healing: Healing, validation: Validation, number: int
+    ) -> Callable[[str, Mapping[str, Any], str], Awaitable[PlaybookResult]]:
+        attempt = healing.attempts[-1]
+        builder = RequestBuilder(healing, attempt, self._known_hosts)
+        raw_limit = str(validation.args.get("limit", ""))
+
+        async def check(playbook: str, variables: Mapping[str, Any], limit: str) -> PlaybookResult:
+            run = self._intent(StepKind.VALIDATION, attempt, number, playbook, playbook)
+            return await self._recorded(
+                healing,
+                run,
+                lambda ident: builder.check(ident, playbook, variables, raw_limit, limit),
+                asyncio.Event(),
+            )
+
+        return check
+
+    def _fault_resolved(self, healing: Healing) -> bool:
+        if not healing.fault_id:
+            return False
+        state = self._record.fault(healing.fault_id).state
+        return state in (FaultState.RESOLVED, FaultState.HEALED)
+
+    def _story(self, healing: Healing) -> Story:
+        return Story(self._record, healing)
