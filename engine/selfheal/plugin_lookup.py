@@ -192,8 +192,11 @@ def _load_failure(name: str, origin: str, family: Family, error: Exception) -> s
 def _unknown(name: str, family: Family, places: Places) -> str:
     text = f"unknown {family.noun} {name!r}"
     known = list(_known_names(family, places))
-    near = difflib.get_close_matches(name, known, n=1) or difflib.get_close_matches(
-        name.rpartition(".")[2], known, n=1
+    short = name.rpartition(".")[2]
+    near = (
+        [full for full in known if full.rpartition(".")[2] == short]
+        or difflib.get_close_matches(name, known, n=1)
+        or difflib.get_close_matches(short, known, n=1)
     )
     if near:
         return f"{text}: did you mean {near[0]!r}?"
