@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,8 @@ from selfheal.rulebook.ast_export import rulebook_tree
 # What we refuse although ansible-rulebook takes it, by the message we give.
 _STRICTER = {
     r"duplicate key": "a duplicate key is a mistake, one of the two values would be lost",
-    r"a source has exactly one type": "a second source type would be ignored in silence",
+    r"a (source|filter) has exactly one type": "a second type would be ignored in silence",
+    r"the arguments of .* must be a mapping": "the original takes it and fails at start",
     r"broken Jinja": "broken Jinja is found at load, not when the action runs",
     r"comparisons can't be chained": "the original takes it and fails at the first event",
     r"a (value|condition) is needed": "the original takes it and fails at the first event",
@@ -80,7 +80,8 @@ def _same_tree(case: str, ours: Any, theirs: Any) -> Verdict:
         return agree(case)
     if our_text == their_text.replace(_BROKEN_FILTER, '"eda.builtin.dashes_to_underscores"'):
         return on_purpose(case, "the original names a filter that doesn't exist")
-    at = len(commonprefix([our_text, their_text]))
+    pairs = enumerate(zip(our_text, their_text, strict=False))
+    at = next((index for index, pair in pairs if pair[0] != pair[1]), 0)
     place = slice(max(at - 60, 0), at + 120)
     return differ(case, f"ours …{our_text[place]}…\n  theirs …{their_text[place]}…")
 

@@ -89,11 +89,19 @@ def _unrenderable_names(
 ) -> Iterator[Problem]:
     for rule in rules:
         name = rule.value.get("name")
-        if isinstance(name, str) and variables is not None:
+        if isinstance(name, str) and variables is not None and _is_sound(name):
             try:
                 rendered_name(name, variables)
             except TemplateError as error:
                 yield document.problem(str(error), (*rule.path, "name"))
+
+
+def _is_sound(template: str) -> bool:
+    try:
+        check_syntax(template)
+    except TemplateError:
+        return False
+    return True
 
 
 def _incomplete_ruleset(document: Document, ruleset: Node) -> Iterator[Problem]:

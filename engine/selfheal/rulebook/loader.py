@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ def load_directory(
             rulebooks.append(load_rulebook(file, playbooks=playbooks, variables=variables))
         except RulebookError as error:
             problems.extend(error.problems)
-    problems.extend(_shared_names(rulebooks))
+    problems.extend(shared_names(rulebooks))
     if problems:
         raise RulebookError(problems)
     return tuple(rulebooks)
@@ -158,7 +158,8 @@ def _bound(rulebook: Rulebook, variables: Variables) -> Rulebook:
     return replace(rulebook, rulesets=tuple(rulesets))
 
 
-def _shared_names(rulebooks: list[Rulebook]) -> Iterable[Problem]:
+def shared_names(rulebooks: Iterable[Rulebook]) -> Iterator[Problem]:
+    """Yield a problem for each ruleset or solution whose name another file has taken."""
     first: dict[tuple[str, str], str] = {}
     for rulebook in rulebooks:
         for number, ruleset in enumerate(rulebook.rulesets):
