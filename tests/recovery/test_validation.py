@@ -244,6 +244,8 @@ async def test_command() -> None:
     assert wanted.ok
     other = await once("command", {"argv": "echo one", "regex": "two"})
     assert not other.ok
+    number = await once("command", {"argv": ["echo", "{{ port }}"]}, {"port": 6379})
+    assert (number.ok, number.detail) == (True, "rc 0: 6379")
     missing = await once("command", {"argv": "no-such-program --help"})
     assert (missing.ok, "no-such-program" in missing.detail) == (False, True)
 

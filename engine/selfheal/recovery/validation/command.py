@@ -13,13 +13,12 @@ from typing import Any
 
 from pydantic import Field
 
-from selfheal.recovery.validation.kind import Kind, ProbeContext, Seen
-from selfheal.strict import Strict
+from selfheal.recovery.validation.kind import Args, Kind, ProbeContext, Seen
 
 _MOST_OUTPUT = 1 << 20
 
 
-class CommandArgs(Strict):
+class CommandArgs(Args):
     """Arguments of `command`."""
 
     argv: list[str] = Field(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from selfheal.recovery.validation.kind import Kind, ProbeContext, Seen
-from selfheal.strict import Strict
+from selfheal.recovery.validation.kind import Args, Kind, ProbeContext, Seen
 
 
-class EventArgs(Strict):
+class EventArgs(Args):
     """`event` has no arguments."""
 
 

@@ -9,13 +9,12 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from selfheal.recovery.validation.kind import Kind, ProbeContext, Seen
-from selfheal.strict import Strict
+from selfheal.recovery.validation.kind import Args, Kind, ProbeContext, Seen
 
 _MOST_BODY = 1 << 20
 
 
-class HttpArgs(Strict):
+class HttpArgs(Args):
     """Arguments of `http`."""
 
     url: str = Field(description="What to ask, http:// or https://.")

@@ -6,10 +6,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from pydantic import ConfigDict
+
 from selfheal.model import PlaybookResult
 from selfheal.strict import Strict
 
-A = TypeVar("A", bound=Strict)
+
+class Args(Strict):
+    """Base of the arguments of a kind. A template may give a number where a text is meant."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+
+A = TypeVar("A", bound=Args)
 
 
 class Seen(NamedTuple):

@@ -7,11 +7,10 @@ from typing import Any
 from pydantic import Field
 
 from selfheal.model import StepState
-from selfheal.recovery.validation.kind import Kind, ProbeContext, Seen
-from selfheal.strict import Strict
+from selfheal.recovery.validation.kind import Args, Kind, ProbeContext, Seen
 
 
-class PlaybookArgs(Strict):
+class PlaybookArgs(Args):
     """Arguments of `playbook`."""
 
     name: str = Field(description="File in `playbooks/`.")

@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from selfheal.recovery.validation.kind import Kind, ProbeContext, Seen
-from selfheal.strict import Strict
+from selfheal.recovery.validation.kind import Args, Kind, ProbeContext, Seen
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "==": operator.eq,
@@ -24,7 +23,7 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 _THREAD_TIMEOUT = 60
 
 
-class PromqlArgs(Strict):
+class PromqlArgs(Args):
     """Arguments of `promql`: holds when the vector is not empty, or when every sample compares."""
 
     expr: str = Field(description="The query.")

@@ -8,13 +8,12 @@ import ssl
 
 from pydantic import Field, model_validator
 
-from selfheal.recovery.validation.kind import Kind, ProbeContext, Seen
-from selfheal.strict import Strict
+from selfheal.recovery.validation.kind import Args, Kind, ProbeContext, Seen
 
 _MOST_ANSWER = 1 << 16
 
 
-class TcpArgs(Strict):
+class TcpArgs(Args):
     """Arguments of `tcp`: `host` and `port`, or `address`."""
 
     host: str = Field("", description="Host to connect to.")
