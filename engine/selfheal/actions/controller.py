@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -125,17 +126,21 @@ async def connect(controller: Controller) -> AsyncGenerator[ControllerSession]:
     """Open a conversation."""
     import aiohttp
 
-    headers = {"Authorization": f"Bearer {controller.token}"} if controller.token else {}
-    auth = None
-    if not controller.token and controller.user:
-        auth = aiohttp.BasicAuth(controller.user, controller.password)
     async with aiohttp.ClientSession(
-        headers=headers,
-        auth=auth,
+        headers=_login(controller),
         connector=aiohttp.TCPConnector(ssl=controller.verify_tls),
         timeout=aiohttp.ClientTimeout(total=_REQUEST_TIMEOUT),
     ) as session:
         yield ControllerSession(controller, session)
+
+
+def _login(controller: Controller) -> dict[str, str]:
+    if controller.token:
+        return {"Authorization": f"Bearer {controller.token}"}
+    if controller.user:
+        pair = f"{controller.user}:{controller.password}".encode()
+        return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+    return {}
 
 
 def _api_root(url: str) -> str:
