@@ -65,7 +65,8 @@ def _command(args: Args) -> list[str]:
         raise SourceError("source journald: no journalctl here; it needs a machine with systemd")
     command = [program, "--follow", "--output=json", "--lines=0", "--no-pager", "--quiet"]
     if args.directory:
-        command.append(f"--directory={args.directory}")
+        # Merged, because otherwise a journal without an entry of this boot is an error.
+        command += [f"--directory={args.directory}", "--merge"]
     terms = args.match if isinstance(args.match, list) else [args.match]
     return command + [term for term in terms if term != "ALL"]
 
