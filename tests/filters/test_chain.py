@@ -29,7 +29,7 @@ def test_meta_comes_last() -> None:
 
 
 def test_order_and_splitting() -> None:
-    """Filters run in the order written, on each event a splitter made; each has an id of its own."""
+    """Filters run in the order written, on each event a splitter made; each has its own id."""
     filters = load_filters(
         spec(
             FilterSpec("event_splitter", {"splitter_key": "list"}),

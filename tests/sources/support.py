@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
@@ -101,6 +103,16 @@ async def until(fact: Callable[[], T | None], within: float = 20.0) -> T:
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {within} s")
         await asyncio.sleep(0.01)
+
+
+def need_module(name: str) -> Any:
+    """The module of an extra; without it the test fails in CI (env CI) and skips elsewhere."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        if os.environ.get("CI"):
+            pytest.fail(f"{name} is not installed")
+        pytest.skip(f"{name} is not installed")
 
 
 def source_of(main: SourceMain, name: str = "mine") -> Source:

@@ -16,7 +16,7 @@ from selfheal.sources import ReportKind
 from selfheal.sources.builtin.kafka import Args, _consumer_arguments, _take
 from tests.servers import free_port
 from tests.sources.certificates import authority, issued
-from tests.sources.support import refused, running
+from tests.sources.support import need_module, refused, running
 
 BROKER = {"host": "127.0.0.1", "port": "9092", "topic": "events"}
 
@@ -31,9 +31,9 @@ async def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "pip install 'selfheal[kafka]'" in await refused("kafka", BROKER)
 
 
-async def test_no_broker(caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_broker() -> None:
     """A broker that is not there is reported and tried again."""
-    pytest.importorskip("aiokafka", reason="the extra kafka is not installed")
+    need_module("aiokafka")
     async with running("ansible.eda.kafka", {**BROKER, "port": free_port()}) as run:
         assert "KafkaConnectionError" in (await run.report(ReportKind.FAILED)).text
 
@@ -61,7 +61,7 @@ def test_tls(tmp_path: Path) -> None:
 
 async def test_bad_certificates(tmp_path: Path) -> None:
     """Certificates that can't be read end the source with a clear message."""
-    pytest.importorskip("aiokafka", reason="the extra kafka is not installed")
+    need_module("aiokafka")
     message = await refused("kafka", {**BROKER, "cafile": str(tmp_path / "none.pem")})
     assert "certificates can't be used" in message
 
@@ -81,7 +81,7 @@ async def test_bad_certificates(tmp_path: Path) -> None:
 )  # fmt: skip
 async def test_messages(key: Any, value: Any, headers: Any, expected: Any) -> None:
     """JSON is taken apart, text stays text; a tombstone and what can't be read are no events."""
-    structs = pytest.importorskip("aiokafka.structs", reason="the extra kafka is not installed")
+    structs = need_module("aiokafka.structs")
     record = structs.ConsumerRecord("events", 0, 0, 0, 0, key, value, None, 0, 0, headers)
     queue: asyncio.Queue[JSON] = asyncio.Queue()
     await _take(queue, record, "utf-8")
