@@ -56,8 +56,8 @@ async def test_the_second_rung_heals(tmp_path: Path) -> None:
     """Intent, tasks and proofs of both rungs are on record, and the first left no trace."""
     (tmp_path / "playbooks").mkdir()
     (tmp_path / "inventory").write_text("web1 ansible_connection=local\n")
-    for name, tasks in PLAYBOOKS.items():
-        text = f"- hosts: web1\n  gather_facts: false\n  tasks:{tasks}"
+    for name, body in PLAYBOOKS.items():
+        text = f"- hosts: web1\n  gather_facts: false\n  tasks:{body}"
         (tmp_path / "playbooks" / name).write_text(text)
     record = open_record(tmp_path / "record.db")
     runner = AnsibleRunner(tmp_path, tmp_path / "state")

@@ -220,9 +220,7 @@ async def test_the_end_of_the_ladder(engine: Engine) -> None:
     ladder = (solution_of("one", validate=(NEVER,)), solution_of("two", validate=(NEVER,)))
     healing = await engine.carry(engine.start(), submitted(*ladder))
     assert healing.outcome is Outcome.ROLLED_BACK
-    assert healing.reason.startswith(
-        "no rung of the ladder helped; the last, two: two did not help"
-    )
+    assert healing.reason.startswith("no rung of the ladder helped; the last, two: it did not help")
 
 
 async def test_without_validation_the_outcome_is_unknown(engine: Engine) -> None:
@@ -552,6 +550,16 @@ async def test_by_hand_in_check_mode(engine: Engine) -> None:
     assert request.diff
     assert request.extra_vars["service"] == "other"
     assert request.extra_vars["ansible_user"] == "me"
+
+
+async def test_a_validation_playbook_that_hangs_is_given_up(engine: Engine) -> None:
+    """Its try is ended at its time limit, and its run does not stay open in the record."""
+    hanging = Validation("playbook", {"name": "proof.yml"}, within=3.0, timeout=2.0)
+    runtime = engine.start({"proof.yml": HANGS})
+    healing = await engine.carry(runtime, submitted(solution_of("one", validate=(hanging,))))
+    assert healing.outcome is Outcome.ROLLED_BACK
+    runs = [run for run in healing.attempts[0].steps if run.kind is StepKind.VALIDATION]
+    assert [run.state for run in runs] == [StepState.CANCELLED] * len(runs) != []
 
 
 async def test_abort_policy_leaves_everything_as_it_is(engine: Engine) -> None:

@@ -80,9 +80,7 @@ class Moves:
     def _settle(self, healing: Healing, ident: str) -> None:
         run = next(run for run in healing.attempts[-1].steps if run.ident == ident)
         message = "the engine stopped meanwhile, how it ended is unknown"
-        now = self._clock.now()
-        result = PlaybookResult(ident, StepState.UNKNOWN, None, run.started_at, now)
-        self._end_run(healing, run, result, message)
+        self._end_run(healing, run, self._early(run, StepState.UNKNOWN, message))
 
     async def _run_step(
         self, healing: Healing, index: int, kind: StepKind, stop: asyncio.Event
@@ -122,21 +120,26 @@ class Moves:
         try:
             request = await build(run.ident)
             result = await self._run(healing, request, stop)
+        except asyncio.CancelledError:
+            # A try whose time is over. A step's end is left open: whoever ended it was the engine.
+            if run.kind is StepKind.VALIDATION:
+                self._end_run(healing, run, self._early(run, StepState.CANCELLED, "given up"))
+            raise
         except (ExecutionError, TemplateError) as error:
             # No exit code: nothing was started, so there is nothing to undo.
-            now = self._clock.now()
-            result = PlaybookResult(
-                run.ident, StepState.FAILED, None, run.started_at, now, message=str(error)
-            )
-        self._end_run(healing, run, result, result.message)
+            result = self._early(run, StepState.FAILED, str(error))
+        self._end_run(healing, run, result)
         return result
 
-    def _end_run(
-        self, healing: Healing, run: StepRun, result: PlaybookResult, message: str
-    ) -> None:
+    def _early(self, run: StepRun, state: StepState, message: str) -> PlaybookResult:
+        """Return the result of a run that brought none."""
+        now = self._clock.now()
+        return PlaybookResult(run.ident, state, None, run.started_at, now, message=message)
+
+    def _end_run(self, healing: Healing, run: StepRun, result: PlaybookResult) -> None:
         with self._record.transaction():
             self._record.end_step(result)
-            self._story(healing).run_ended(run, result, message)
+            self._story(healing).run_ended(run, result)
 
     async def _run(
         self, healing: Healing, request: PlaybookRequest, stop: asyncio.Event

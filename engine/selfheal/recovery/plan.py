@@ -25,6 +25,7 @@ from selfheal.model import (
 )
 
 CHECK_MODE = "check mode"
+_UNPROVEN = "it ran, but it has no validation: nothing is proven"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +169,7 @@ def _after_unknown(
         return EndAttempt(Outcome.UNKNOWN, CHECK_MODE)
     if solution.validate:
         return Validate()
-    return EndAttempt(
-        Outcome.UNKNOWN, f"how step {step.name!r} ended is unknown and nothing can prove it"
-    )
+    return EndAttempt(Outcome.UNKNOWN, _UNPROVEN)
 
 
 def _steps_done(healing: Healing, solution: Solution) -> Move:
@@ -178,9 +177,7 @@ def _steps_done(healing: Healing, solution: Solution) -> Move:
         return EndAttempt(Outcome.UNKNOWN, CHECK_MODE)
     if solution.validate:
         return Validate()
-    return EndAttempt(
-        Outcome.UNKNOWN, f"{solution.name} ran, but it has no validation: nothing is proven"
-    )
+    return EndAttempt(Outcome.UNKNOWN, _UNPROVEN)
 
 
 def _judge(healing: Healing, attempt: Attempt, solution: Solution) -> Move:
@@ -229,9 +226,7 @@ def _why_undone(healing: Healing, attempt: Attempt, solution: Solution) -> str:
     if attempt.validations is not None:
         failed = [result for result in attempt.validations if not result.ok]
         said = "; ".join(f"{result.name}: {result.detail}" for result in failed)
-        return (
-            f"{solution.name} did not help: {said}" if said else f"{solution.name} proved nothing"
-        )
+        return f"it did not help: {said}" if said else "it proved nothing"
     failing = _failing_run(attempt, solution)
     if healing.stop_requested and (failing is None or failing.state is StepState.CANCELLED):
         return f"stopped: {healing.stop_requested}"
@@ -252,7 +247,7 @@ def _failing_run(attempt: Attempt, solution: Solution) -> StepRun | None:
 
 def _said_of(failing: StepRun | None, solution: Solution) -> str:
     if failing is None:
-        return f"{solution.name} failed"
+        return "it failed"
     return _step_failed(solution.steps[failing.index], failing)
 
 
@@ -281,8 +276,10 @@ def _attempt_reason(
     match outcome:
         case Outcome.HEALED:
             move = _judge(healing, attempt, solution)
+        case Outcome.UNKNOWN if _is_check(healing):
+            return CHECK_MODE
         case Outcome.UNKNOWN:
-            return CHECK_MODE if _is_check(healing) else "nothing proves or disproves the recovery"
+            return "nothing proves the recovery" if solution.validate else _UNPROVEN
         case Outcome.FAILED if _aborted(attempt, solution) or _is_check(healing):
             return _said_of(_failing_run(attempt, solution), solution)
         case _:

@@ -104,11 +104,11 @@ class Story:
     def run_begun(self, run: StepRun) -> None:
         self._tell(Kind.STEP, f"{_name(run)}: running {run.playbook}", **_run_data(run, run.state))
 
-    def run_ended(self, run: StepRun, result: PlaybookResult, message: str) -> None:
+    def run_ended(self, run: StepRun, result: PlaybookResult) -> None:
         took = format_duration(result.ended_at - result.started_at)
         text = f"{_name(run)} {_words(result.state)} after {took}"
-        data = _run_data(run, result.state) | {"rc": result.rc, "message": message}
-        self._tell(Kind.STEP, f"{text}: {message}" if message else text, **data)
+        data = _run_data(run, result.state) | {"rc": result.rc, "message": result.message}
+        self._tell(Kind.STEP, f"{text}: {result.message}" if result.message else text, **data)
 
     def task_ended(self, ident: str, task: TaskResult) -> None:
         said = f": {task.message}" if task.message else ""

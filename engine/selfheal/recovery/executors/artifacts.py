@@ -22,7 +22,7 @@ def read_artifact(folder: Path, ident: str) -> PlaybookResult | None:
     log, created = EventLog(), []
     for event in _events(folder / "job_events"):
         log.take(event)
-        created.append(event.get("created"))
+        created.append(str(event.get("created")))
     ended_at = (folder / "rc").stat().st_mtime
     started_at = _unix_time(created[0]) if created else ended_at
     if state := _STOPPED.get(status):
@@ -59,7 +59,7 @@ def _events(folder: Path) -> Iterator[dict[str, Any]]:
             event = json.loads(path.read_text())
         except (OSError, ValueError):
             continue  # torn by the crash; the others still tell the story
-        if isinstance(event, dict):
+        if isinstance(event, dict) and "created" in event:
             yield event
 
 
@@ -70,6 +70,5 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _unix_time(created: Any) -> float:
-    moment = datetime.fromisoformat(str(created))
-    return moment.timestamp()
+def _unix_time(created: str) -> float:
+    return datetime.fromisoformat(created).timestamp()
