@@ -123,6 +123,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    os.umask(0o077)  # a copy is private until it has the mode of its original
     verb = put_back if module.params["state"] == "restored" else clear
     try:
         entries = verb(module.params, module.check_mode)

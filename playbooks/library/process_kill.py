@@ -166,8 +166,7 @@ def started_at(known: Process) -> float:
 def matches(command: str | None, pidfile: str | None) -> list[Process]:
     pids = from_pidfile(pidfile) if pidfile else all_pids()
     if command:
-        wanted = " ".join(command.split())
-        named = [pid for pid in pids if " ".join(command_of(pid).split()) == wanted]
+        named = [pid for pid in pids if command_of(pid) == command]
         if pidfile and pids and not named:
             raise Refused(f"process {pids[0]} of {pidfile} runs `{command_of(pids[0])}`")
         pids = named

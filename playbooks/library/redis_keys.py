@@ -138,7 +138,7 @@ def main() -> None:
             **connection_arguments(),
             "pattern": {"type": "str", "default": "*"},
             "state": {"type": "str", "default": "absent", "choices": ["absent", "restored"]},
-            "remember": {"type": "path", "no_log": False},
+            "remember": {"type": "path"},
             "copy_limit": {"type": "int", "default": 256 * 1024 * 1024},
         },
         supports_check_mode=True,

@@ -118,6 +118,7 @@ def main() -> None:
 def run(path: str, remember: str, state: str, check_mode: bool) -> dict[str, object]:
     # A link stays a link: the file it leads to is what is kept and put back.
     path = os.path.realpath(path)
+    os.umask(0o077)  # a copy is private until it has the mode of its original
     memory = Memory(remember + ".json")
     kind = memory.recall()
     if state == "restored":

@@ -50,7 +50,7 @@ class Supervisord:
     def __init__(self, url: str, timeout: float) -> None:
         unix_path = url[len("unix://") :] if url.startswith("unix://") else None
         address = "http://localhost/RPC2" if unix_path else url.rstrip("/") + "/RPC2"
-        self._url = url
+        self._where = url.rpartition("@")[2]  # without user and password
         self._timeout = timeout
         self._server = xmlrpc.client.ServerProxy(address, _Transport(unix_path, timeout))
 
@@ -62,7 +62,7 @@ class Supervisord:
                 f"supervisord: {method} {arguments[0]}: {fault.faultString}"
             ) from fault
         except (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError) as error:
-            raise ManagerError(f"supervisord does not answer at {self._url}: {error}") from error
+            raise ManagerError(f"supervisord does not answer at {self._where}: {error}") from error
 
     def _settled_state(self, name: str) -> str:
         """The state of a program once it is no longer on its way to another one."""

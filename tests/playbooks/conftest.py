@@ -49,7 +49,7 @@ class Action:
         if not self.by_hand:
             variables["selfheal_state"] = str(self.state)
         extra = self.state.with_suffix(".vars.yml")
-        extra.write_text(yaml.safe_dump(variables))
+        extra.write_text(yaml.dump(variables, Dumper=_Unsafe))
         command = Path(sys.executable).with_name("ansible-playbook")
         done = subprocess.run(
             [
@@ -125,6 +125,13 @@ class Action:
                 again = self.roll_back()
                 assert again.changed == 0, again.output
                 assert rolled_back(), "the second rollback changed something"
+
+
+class _Unsafe(yaml.SafeDumper):
+    """Tags every text `!unsafe`, as the engine does: Ansible never renders it as a template."""
+
+
+_Unsafe.add_representer(str, lambda dumper, text: dumper.represent_scalar("!unsafe", text, '"'))
 
 
 def _environment(directory: Path) -> dict[str, str]:

@@ -118,4 +118,7 @@ def test_a_rotten_index_is_rebuilt(action: Callable[..., Action], postgresql: Po
 
 def test_an_unknown_kind_is_refused(action: Callable[..., Action]) -> None:
     """A kind that does not exist is an error, not a silent success."""
-    assert "repair_mysql.yml" in action("repair_data", repair_kind="mysql").refuse()
+    assert (
+        "choose redis_aof or postgresql_indexes"
+        in action("repair_data", repair_kind="mysql").refuse()
+    )

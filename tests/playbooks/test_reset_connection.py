@@ -148,3 +148,11 @@ def test_a_backend_idle_in_a_transaction_gives_up_its_lock(
         for each in sessions:
             each.kill()
             each.communicate()
+
+
+def test_an_unknown_kind_is_refused(action: Callable[..., Action]) -> None:
+    """A kind that does not exist is an error, not a silent success."""
+    assert (
+        "choose haproxy, socket, redis or postgresql"
+        in action("reset_connection", reset_kind="mysql").refuse()
+    )
