@@ -17,7 +17,6 @@ MAX_TRIED = 100_000
 """Combinations one message may be tried in; what lies beyond is given up, and counted."""
 MAX_FIRINGS = 10_000
 """Firings of one rule that one message may cause; what lies beyond is given up, and counted."""
-_MAX_PROBES = 1000  # to learn whether a place in the order is open; only the order depends on it
 
 _token_ids = itertools.count(1)
 
@@ -26,7 +25,13 @@ class JoinedRule:
     """Keeps what its slots have seen and fires each combination that a message completes."""
 
     def __init__(
-        self, number: int, name: str, patterns: Sequence[Pattern], timeout: int | None
+        self,
+        number: int,
+        name: str,
+        patterns: Sequence[Pattern],
+        timeout: int | None,
+        *,
+        eager: bool,
     ) -> None:
         self.name = name
         self.given_up = 0
@@ -34,6 +39,7 @@ class JoinedRule:
         self._number = number
         self._patterns = patterns
         self._timeout = timeout
+        self._eager = eager
         self._slot_of = {pattern.alias: slot for slot, pattern in enumerate(patterns)}
         self._links = [
             [
@@ -130,43 +136,14 @@ class JoinedRule:
         return not times or max(times) - min(times) <= timeout
 
     def _place(self, tokens: Sequence[Token]) -> None:
-        """Note for the order of firing when each token becomes active (see `order`)."""
+        """Note when each token becomes active: the order of firing follows from it (`order`)."""
         self._step += 1
         for token in tokens:
-            if token.slot == 0:
-                self._places[token.id] = Place(self._step, 0)
-            else:
-                self._staged[token.slot].append(token.id)
-        for slot in range(1, len(self._patterns)):
-            if self._staged[slot] and self._is_open(slot):
-                for rank, token_id in enumerate(reversed(self._staged[slot])):
-                    self._places[token_id] = Place(self._step, rank)
-                self._staged[slot] = []
-
-    def _is_open(self, slot: int) -> bool:
-        """Tell whether the slots before this one hold at least one combination."""
-        if slot == 1:
-            return bool(self._slots[0])
-        return self._begins([], slot, itertools.count())
-
-    def _begins(self, chosen: list[int], length: int, probes: Iterator[int]) -> bool:
-        if len(chosen) == length:
-            return True
-        for token in self._slots[len(chosen)]:
-            if next(probes) > _MAX_PROBES:
-                return False
-            if self._may_follow(chosen, token) and self._begins([*chosen, token], length, probes):
-                return True
-        return False
-
-    def _may_follow(self, chosen: list[int], token: int) -> bool:
-        pattern, body = self._patterns[len(chosen)], self._messages[token].body
-        bodies = [self._messages[each].body for each in chosen]
-        if any(
-            tie.own(body) != tie.other(bodies[self._slot_of[tie.alias]]) for tie in pattern.ties
-        ):
-            return False
-        bindings = {each.alias: body for each, body in zip(self._patterns, bodies, strict=False)}
-        if pattern.together is not None and not pattern.together(body, bindings):
-            return False
-        return self._timeout is None or self._is_in_time([*chosen, token], self._timeout)
+            self._staged[token.slot].append(token.id)
+        linked = all(self._slots) or any(token.slot == 0 for token in tokens)
+        if not (linked or self._eager):
+            return
+        for staged in self._staged:
+            for rank, token_id in enumerate(reversed(staged)):
+                self._places[token_id] = Place(self._step, rank)
+            staged.clear()

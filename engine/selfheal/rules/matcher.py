@@ -13,10 +13,11 @@ from selfheal.rules.index import Entry, PatternIndex
 from selfheal.rules.joined import JoinedRule
 from selfheal.rules.memory import Message, WorkingMemory
 from selfheal.rules.pattern import patterns_of
+from selfheal.rules.single import AbsenceRule
 from selfheal.rules.step import Match, Step, Watcher
 from selfheal.rules.throttle import ThrottledRule
 from selfheal.rules.values import identity
-from selfheal.rules.watchers import watch
+from selfheal.rules.watchers import is_timed, watch
 
 JSON = Mapping[str, Any]
 
@@ -47,10 +48,12 @@ class RulesetMatcher:
         self._timers: list[tuple[int, int]] = []
         self._watchers: list[Watcher] = []
         entries: list[Entry] = []
-        for number, rule in enumerate(rule for rule in ruleset.rules if rule.enabled):
+        rules = [rule for rule in ruleset.rules if rule.enabled]
+        timed = any(is_timed(rule) for rule in rules)
+        for number, rule in enumerate(rules):
             patterns = patterns_of(rule.condition, variables)
             entries += [(number, slot, pattern) for slot, pattern in enumerate(patterns)]
-            self._watchers.append(watch(rule, number, patterns, self))
+            self._watchers.append(watch(rule, number, patterns, self, timed=timed))
         self._index = PatternIndex(entries)
         joined = [each for each in self._watchers if isinstance(each, JoinedRule)]
         self._engine = open_join_engine([rule.shape for rule in joined], engine)
@@ -148,6 +151,9 @@ class RulesetMatcher:
         now = self._now()
         message = self._memory.add(body, now, event_id=event_id, is_event=is_event)
         step = Step(now, self._memory)
+        for number, _ in hits:
+            if isinstance(watcher := self._watchers[number], AbsenceRule):
+                watcher.note(message)
         self._visit(step, message, hits)
         if message.alive:
             self._memory.keep(message)

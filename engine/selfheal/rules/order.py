@@ -1,10 +1,11 @@
 """The order in which the combinations of one rule fire: that of the original's network.
 
-Drools joins slot by slot. A slot keeps its messages in the order in which they became active;
-messages that wait for a slot still empty become active together, the newest first; and what one
-step makes new is handed on in reverse. All that is a function of two numbers a token, so it can
-be worked out afterwards, whichever engine found the combinations. (Rules that begin with the same
-two conditions share nodes in Drools, which may reverse their order there; that is not followed.)
+Drools joins slot by slot. Messages become active when the first slot gets one or when every slot
+has one, in a ruleset with timed rules at once; those that become active together, the newest
+first. A slot keeps its messages in that order, and what one step makes new is handed on in
+reverse. So the order is a function of two numbers a token and can be worked out afterwards,
+whichever engine found the combinations. (Rules that begin with the same two conditions share
+nodes in Drools, which may reverse the order there; that is not followed.)
 """
 
 from __future__ import annotations

@@ -37,11 +37,13 @@ class AbsenceRule:
         self._fired = False
         bell.wake(number)
 
+    def note(self, message: Message) -> None:
+        """A message that has the field is here, even if a rule before this one takes it."""
+        self._present.add(message.id)
+        message.held_by(self)
+        self._fired = False
+
     def visit(self, step: Step, message: Message | None, slots: list[int]) -> None:
-        if message is not None:
-            self._present.add(message.id)
-            message.held_by(self)
-            self._fired = False
         if not self._present and not self._fired:
             self._fired = True
             step.fire(self.name, {})

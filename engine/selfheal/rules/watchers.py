@@ -21,13 +21,19 @@ _THROTTLES: dict[ThrottleKind, type[ThrottledRule]] = {
 }
 
 
-def watch(rule: Rule, number: int, patterns: Sequence[Pattern], bell: Bell) -> Watcher:
-    """Return the watcher of a rule; raises `ConditionError` for what can't be combined."""
+def watch(
+    rule: Rule, number: int, patterns: Sequence[Pattern], bell: Bell, *, timed: bool
+) -> Watcher:
+    """Return the watcher of a rule; raises `ConditionError` for what can't be combined.
+
+    `timed`: some rule of the ruleset has a throttle or a timeout.
+    """
     aliases = [pattern.alias for pattern in patterns]
     quantifier, timeout = rule.condition.quantifier, rule.condition.timeout
     if rule.throttle is not None:
-        if len(patterns) > 1 or quantifier is Quantifier.NOT_ALL:
-            raise ConditionError("a throttle can stand only beside a condition on one event")
+        absent = is_absence(rule.condition.expressions[0])
+        if len(patterns) > 1 or absent or quantifier is Quantifier.NOT_ALL:
+            raise ConditionError("a throttle needs a condition on one event")
         return _THROTTLES[rule.throttle.kind](number, rule.name, aliases[0], rule.throttle, bell)
     if quantifier is Quantifier.NOT_ALL:
         if timeout is None:
@@ -38,4 +44,9 @@ def watch(rule: Rule, number: int, patterns: Sequence[Pattern], bell: Bell) -> W
     if len(patterns) == 1 or quantifier is Quantifier.ANY:
         return SingleRule(rule.name, aliases)
     limit = None if timeout is None else round(timeout * 1e6)
-    return JoinedRule(number, rule.name, patterns, limit)
+    return JoinedRule(number, rule.name, patterns, limit, eager=timed)
+
+
+def is_timed(rule: Rule) -> bool:
+    """Tell whether time plays a part in the rule."""
+    return rule.throttle is not None or rule.condition.timeout is not None
