@@ -189,6 +189,8 @@ def _problem_from(item: Mapping[str, Any], document: Document) -> Problem:
         return document.problem(f"the key {last!r} is missing", path, at_key=at_key)
     if kind in _WRONG_TYPE:
         message = f"must be {_WRONG_TYPE[kind]}, not {describe(item['input'])}"
+        if kind == "string_type" and isinstance(item["input"], bool | int | float):
+            hint = "put quotes around it"
         return document.problem(message, path, hint=hint)
     message = str(item["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if kind != "refused":

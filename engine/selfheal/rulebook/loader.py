@@ -15,12 +15,11 @@ from selfheal.rulebook.checks import check_document, rendered_name
 from selfheal.rulebook.schema import RulesetPart
 from selfheal.rulebook.schema.rule import RulePart
 from selfheal.rulebook.variables import bind
-from selfheal.yamlfile import Document, KeyPath, format_path, problems_from, read_yaml
+from selfheal.yamlfile import Document, KeyPath, describe, format_path, problems_from, read_yaml
 
 Variables = Mapping[str, Any]
 
 _FILE = TypeAdapter(list[RulesetPart])
-_EMPTY_HINT = "a rulebook is a list of rulesets: begin with `- name:`"
 
 
 def load_rulebook(
@@ -77,18 +76,24 @@ def read_rulebook(
     document = read_yaml(path)
     problems = list(document.problems)
     rulesets: list[RulesetPart] = []
-    if document.value is not None or not problems:
+    if isinstance(document.value, list) and document.value:
         problems += check_document(document, playbooks, variables)
         try:
             rulesets = _FILE.validate_python(document.value, context=variables)
         except ValidationError as error:
             problems += problems_from(error, document)
-    if not document.value and not problems:
-        problems = [document.problem("the rulebook is empty", (), hint=_EMPTY_HINT)]
+    elif not problems:
+        problems.append(_no_rulebook(document))
     if problems:
         raise RulebookError(_in_order(problems))
     parts = tuple(_ruleset(document, (i,), part) for i, part in enumerate(rulesets))
     return Rulebook(str(path), parts, document.digest)
+
+
+def _no_rulebook(document: Document) -> Problem:
+    found = f"must be a list of rulesets, not {describe(document.value)}"
+    message = f"a rulebook {found}" if document.value else "the rulebook is empty"
+    return document.problem(message, (), hint="begin with `- name:`")
 
 
 def _in_order(problems: Iterable[Problem]) -> list[Problem]:
