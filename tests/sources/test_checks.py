@@ -18,7 +18,7 @@ from selfheal.sources.checks import Target, watch
 from tests.servers import free_port
 from tests.servers.base import listens
 from tests.sources.certificates import authority, issued
-from tests.sources.support import running
+from tests.sources.support import running, until
 
 FAST = {"interval": "50ms", "timeout": "2s", "unhealthy_after": 2, "healthy_after": 2, "jitter": 0}
 
@@ -34,6 +34,7 @@ class Site:
         self.hang = False
         self.connections: set[Any] = set()
         self.paths: set[str] = set()
+        self.requests = 0
         self.headers: dict[str, str] = {}
         self._tls = tls
         self._loop = asyncio.new_event_loop()
@@ -43,6 +44,7 @@ class Site:
     async def _answer(self, request: web.Request) -> web.Response:
         self.connections.add(request.transport)
         self.paths.add(request.path)
+        self.requests += 1
         self.headers = dict(request.headers)
         if self.hang:
             await asyncio.sleep(3600)
@@ -75,13 +77,6 @@ class Site:
             self._thread.join(20)
             self._loop.close()
 
-    def await_paths(self, count: int) -> None:
-        """Wait until so many different paths were asked for."""
-        deadline = time.monotonic() + 20
-        while len(self.paths) < count:
-            assert time.monotonic() < deadline, f"only {len(self.paths)} paths were asked for"
-            time.sleep(0.01)
-
 
 @pytest.fixture
 def site() -> Iterator[Site]:
@@ -95,8 +90,8 @@ async def test_a_server_that_dies_and_comes_back() -> None:
     args = {**FAST, "urls": [f"http://127.0.0.1:{port}"], "component": "backend"}
     async with running("selfheal.http_check", {**args, "interval": "100ms"}) as run:
         with Site(port) as site:
-            await asyncio.to_thread(site.await_paths, 1)
-            await asyncio.sleep(0.5)  # it takes two good answers before it counts as up
+            # Two good answers make it up; the second one is over when the third is asked for.
+            await until(lambda: site.requests >= 3)
         down = await run.event()
         with Site(port):
             up = await run.event()
@@ -213,8 +208,9 @@ async def test_300_targets_at_200_ms(site: Site) -> None:
     urls = [f"{site.url}/{number}" for number in range(300)]
     args = {**FAST, "interval": "200ms", "urls": urls}
     async with running("selfheal.http_check", args) as run:
-        await asyncio.to_thread(site.await_paths, 300)
-        await asyncio.sleep(1.0)  # five rounds of probes, in which nothing may happen
+        await until(lambda: len(site.paths) == 300)
+        rounds = site.requests + 5 * 300
+        await until(lambda: site.requests >= rounds)
         assert run.queue.empty()
         died = time.monotonic()
         await asyncio.to_thread(site.stop)

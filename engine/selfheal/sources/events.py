@@ -17,9 +17,12 @@ class EventLimits:
     """How much one event may weigh."""
 
     max_bytes: int = 10_000_000
-    """Largest body a network source reads, and largest event as JSON (estimated)."""
+    """Largest body a network source reads. An event from elsewhere is refused when its texts alone
+    are larger."""
     max_depth: int = 64
     """Deepest nesting of objects and lists."""
+    max_values: int = 500_000
+    """Most keys and values: walking them all is what keeps everything else waiting."""
 
 
 DEFAULT_LIMITS = EventLimits()
@@ -68,18 +71,22 @@ class _Bad(Exception):
 
 
 class _Scale:
-    """Adds up the size of one event while it is walked."""
+    """Adds up one event while it is walked, never to more than its size as JSON."""
 
-    __slots__ = ("limits", "size")
+    __slots__ = ("limits", "size", "values")
 
     def __init__(self, limits: EventLimits) -> None:
         self.limits = limits
         self.size = 0
+        self.values = 0
 
     def add(self, size: int) -> None:
         self.size += size
+        self.values += 1
         if self.size > self.limits.max_bytes:
             raise _Bad(f"larger than {self.limits.max_bytes} bytes")
+        if self.values > self.limits.max_values:
+            raise _Bad(f"more than {self.limits.max_values} keys and values")
 
 
 def _clean(value: Any, limits: EventLimits) -> Any:
@@ -103,7 +110,7 @@ def _copy(value: Any, depth: int, scale: _Scale) -> Any:
     if isinstance(value, Mapping):
         return _object(value, depth, scale)
     if isinstance(value, list | tuple):
-        scale.add(2 * len(value) + 2)
+        scale.add(2)
         return [_copy(item, depth + 1, scale) for item in value]
     if isinstance(value, datetime.date | datetime.time):
         return _text(value.isoformat(), scale)
@@ -112,7 +119,7 @@ def _copy(value: Any, depth: int, scale: _Scale) -> Any:
 
 def _object(value: Mapping[Any, Any], depth: int, scale: _Scale) -> dict[str, Any]:
     copied: dict[str, Any] = {}
-    scale.add(4 * len(value) + 2)
+    scale.add(2)
     for key, item in value.items():
         name = key if type(key) is str else _key(key)
         try:
@@ -147,7 +154,7 @@ def _number(value: float, scale: _Scale) -> float:
         raise _Bad(f"holds {value}, which JSON doesn't have")
     if isinstance(value, int) and value.bit_length() > _MAX_INT_BITS:
         raise _Bad("holds an integer of more than 300 digits")
-    scale.add(8)
+    scale.add(1)
     return value
 
 

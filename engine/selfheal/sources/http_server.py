@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import hashlib
 import hmac
 import logging
@@ -17,11 +18,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from aiohttp import web
-from pydantic import SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from selfheal.errors import EventError, SelfhealError, SourceError
 from selfheal.sources.arguments import Arguments, Port, Seconds
-from selfheal.sources.events import DEFAULT_LIMITS, EventLimits, parse_json
+from selfheal.sources.events import EventLimits, parse_json
 
 _LOG = logging.getLogger(__name__)
 _PRIVATE_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
@@ -58,8 +59,8 @@ class ServerArgs(Arguments):
     """Header with the signature, alone or after `<algo>=`."""
     hmac_format: Literal["hex", "base64"] = "hex"
     """How the signature is written."""
-    max_body: int = DEFAULT_LIMITS.max_bytes
-    """Most bytes of a request's body."""
+    max_body: int | None = Field(default=None, gt=0)
+    """Most bytes of a request's body; never more than the engine takes as one event."""
     body_timeout: Seconds = 30.0
     """Time in which a sender must have sent its body."""
     max_requests: int = 64
@@ -82,14 +83,14 @@ class ServerArgs(Arguments):
         return self
 
 
-async def serve(args: ServerArgs, name: str, accept: Accept) -> None:
+async def serve(args: ServerArgs, name: str, limits: EventLimits, accept: Accept) -> None:
     """Listen until cancelled; then no new requests, and those at work have 5 s to end.
 
     Answers 400 for what is no JSON, 401 without the right token or signature, 413 for a body
     that is too large, 503 when the engine can't take events; anything else is `accept`'s answer.
     Raises `SourceError` for certificates that can't be used, `OSError` when the port is taken.
     """
-    server = _Server(args, accept)
+    server = _Server(args, limits, accept)
     runner = web.AppRunner(server.application(), access_log=None, shutdown_timeout=_DRAIN_SECONDS)
     await runner.setup()
     try:
@@ -101,14 +102,15 @@ async def serve(args: ServerArgs, name: str, accept: Accept) -> None:
 
 
 class _Server:
-    def __init__(self, args: ServerArgs, accept: Accept) -> None:
+    def __init__(self, args: ServerArgs, limits: EventLimits, accept: Accept) -> None:
         self.args = args
         self.accept = accept
-        self.limits = EventLimits(max_bytes=args.max_body)
+        most = min(args.max_body or limits.max_bytes, limits.max_bytes)
+        self.limits = dataclasses.replace(limits, max_bytes=most)
         self.slots = asyncio.Semaphore(args.max_requests)
 
     def application(self) -> web.Application:
-        app = web.Application(client_max_size=self.args.max_body)
+        app = web.Application(client_max_size=self.limits.max_bytes)
         app.router.add_get("/", self._status)
         app.router.add_post("/{endpoint:.*}", self._post)
         return app
@@ -120,7 +122,7 @@ class _Server:
         if not self._token_is_right(request):
             headers = {"WWW-Authenticate": "Bearer"}
             return web.Response(status=401, text="missing or wrong token\n", headers=headers)
-        if (request.content_length or 0) > self.args.max_body:
+        if (request.content_length or 0) > self.limits.max_bytes:
             return self._too_large()
         async with self.slots:
             return await self._take(request)
@@ -156,7 +158,7 @@ class _Server:
             return web.Response(status=503, text="try again\n", headers={"Retry-After": "5"})
 
     def _too_large(self) -> web.Response:
-        text = f"larger than {self.args.max_body} bytes\n"
+        text = f"larger than {self.limits.max_bytes} bytes\n"
         # The rest of the body is still on its way: this connection is of no more use.
         return web.Response(status=413, text=text, headers={"Connection": "close"})
 

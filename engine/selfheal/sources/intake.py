@@ -9,7 +9,7 @@ from typing import Any
 
 from selfheal.errors import EventError
 from selfheal.ports import JSON, EventQueue
-from selfheal.sources.events import EventLimits, clean_event
+from selfheal.sources.events import DEFAULT_LIMITS, EventLimits, clean_event
 
 Pipeline = Callable[[dict[str, Any]], list[dict[str, Any]]]
 """The source's filters in order: one event in, the events that come of it out, or `EventError`."""
@@ -33,7 +33,8 @@ class Intake:
     ) -> None:
         self._queue = queue
         self._pipeline = pipeline
-        self._limits = limits
+        self.limits = limits
+        """What one event may weigh."""
         self._on_refusal = on_refusal
         self._waiting: asyncio.Queue[Any] = asyncio.Queue(_NOWAIT_ROOM)
         self.taken = 0
@@ -49,8 +50,8 @@ class Intake:
     async def offer(self, event: JSON) -> None:
         """Like `put`, for a source that can tell its sender. Raises `EventError`."""
         try:
-            results = self._pipeline(clean_event(event, self._limits))
-            cleaned = [clean_event(result, self._limits) for result in results]
+            results = self._pipeline(clean_event(event, self.limits))
+            cleaned = [clean_event(result, self.limits) for result in results]
         except EventError as error:
             self.refuse(error)
             raise
@@ -103,6 +104,11 @@ async def deliver(queue: EventQueue, event: JSON) -> None:
         await queue.offer(event)
     else:
         await queue.put(event)
+
+
+def limits_of(queue: EventQueue) -> EventLimits:
+    """Return what the queue takes as one event, so that a receiver need not read more."""
+    return queue.limits if isinstance(queue, Intake) else DEFAULT_LIMITS
 
 
 def refuse(queue: EventQueue, error: EventError) -> None:

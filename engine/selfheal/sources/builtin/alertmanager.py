@@ -12,7 +12,7 @@ from selfheal.errors import EventError
 from selfheal.ports import EventQueue
 from selfheal.sources.arguments import Port, parse_arguments
 from selfheal.sources.http_server import ServerArgs, serve
-from selfheal.sources.intake import deliver
+from selfheal.sources.intake import deliver, limits_of
 
 
 class Args(ServerArgs):
@@ -50,7 +50,7 @@ async def main(queue: EventQueue, args: dict[str, Any]) -> None:
             raise refusal
         return web.Response(status=202, text="Received")
 
-    await serve(given, "alertmanager", accept)
+    await serve(given, "alertmanager", limits_of(queue), accept)
 
 
 def _events(payload: Any, meta: dict[str, Any], args: Args) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 from selfheal.ports import EventQueue
 from selfheal.sources.arguments import parse_arguments
 from selfheal.sources.http_server import ServerArgs, serve
-from selfheal.sources.intake import deliver
+from selfheal.sources.intake import deliver, limits_of
 
 
 class Args(ServerArgs):
@@ -23,4 +23,5 @@ async def main(queue: EventQueue, args: dict[str, Any]) -> None:
         await deliver(queue, {"payload": payload, "meta": meta})
         return web.Response(text=endpoint)
 
-    await serve(parse_arguments(Args, args, "webhook"), "webhook", accept)
+    given = parse_arguments(Args, args, "webhook")
+    await serve(given, "webhook", limits_of(queue), accept)
