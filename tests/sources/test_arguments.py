@@ -40,6 +40,8 @@ def test_wrong_durations(given: object) -> None:
         ("webhook", {"port": 70000}, "argument 'port'"),
         ("webhook", {"port": 1, "hmac_algo": "rot13"}, "unknown hash 'rot13'"),
         ("webhook", {"port": 1, "hmac_algo": "shake_128"}, "unknown hash 'shake_128'"),
+        ("webhook", {"port": 1, "token": ""}, "argument 'token': .*at least 1"),
+        ("webhook", {"port": 1, "hmac_secret": ""}, "argument 'hmac_secret': .*at least 1"),
         ("webhook", {"port": 1, "keyfile": "k"}, "need 'certfile'"),
         ("url_check", {"urls": []}, "argument 'urls'"),
         ("selfheal.http_check", {"urls": ["web1:80"]}, "'web1:80' is not an http or https URL"),

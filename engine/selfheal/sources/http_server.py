@@ -39,7 +39,7 @@ class ServerArgs(Arguments):
     """Address to listen on; 0.0.0.0 for all."""
     port: Port
     """TCP port."""
-    token: SecretStr | None = None
+    token: SecretStr | None = Field(default=None, min_length=1)
     """Senders must show it: `Authorization: Bearer <token>`."""
     certfile: str = ""
     """PEM certificate chain; with it the server speaks TLS only."""
@@ -51,7 +51,7 @@ class ServerArgs(Arguments):
     """PEM file of the authorities whose client certificates are let in; others are not."""
     capath: str = ""
     """The same as a folder."""
-    hmac_secret: SecretStr | None = None
+    hmac_secret: SecretStr | None = Field(default=None, min_length=1)
     """Senders must sign the body with it."""
     hmac_algo: str = "sha256"
     """Hash of the signature."""

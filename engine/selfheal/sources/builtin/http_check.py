@@ -66,7 +66,10 @@ async def main(queue: EventQueue, args: dict[str, Any]) -> None:
     given = parse_arguments(Args, args, "selfheal.http_check")
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=given.interval * 2 + 15)
     async with aiohttp.ClientSession(
-        connector=connector, headers=given.headers, timeout=aiohttp.ClientTimeout(total=None)
+        connector=connector,
+        headers=given.headers,
+        cookie_jar=aiohttp.DummyCookieJar(),  # every probe is a stranger
+        timeout=aiohttp.ClientTimeout(total=None),  # `watch` has the time limit
     ) as session:
         prober = _Prober(session, given)
         targets = [_target(entry) for entry in given.urls]
