@@ -108,7 +108,7 @@ OPTIONS = {
 def verbs_for(state: str, running: bool, remembered: bool | None) -> list[str]:
     """What the manager must be asked to do to reach `state`."""
     if state == "restored":
-        state = {None: "remembered", True: "started", False: "stopped"}[remembered]
+        state = "started" if remembered else "stopped"
     if state == "restarted":
         return ["stop", "start"] if running else ["start"]
     if state == "reloaded":
@@ -126,6 +126,9 @@ def main() -> None:
     path = options["remember"]
     memory = Memory(path)
     done_before = Memory(path and path + ".restarted")
+    if options["state"] == "restored" and memory.recall() is None:
+        # Nothing was done, so a manager that is down is no reason to fail.
+        module.exit_json(changed=False, was_running=None, verbs=[])
     try:
         manager = manager_named(options["manager"], options)
         running = manager.is_running(options["name"])

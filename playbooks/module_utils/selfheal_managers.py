@@ -14,6 +14,9 @@ import time
 import xmlrpc.client
 from typing import Any
 
+# Fault codes of supervisord.
+_ALREADY_STARTED, _NOT_RUNNING = 60, 70
+
 
 class ManagerError(Exception):
     """A service manager cannot be reached, or could not do what it was asked."""
@@ -54,10 +57,13 @@ class Supervisord:
         self._timeout = timeout
         self._server = xmlrpc.client.ServerProxy(address, _Transport(unix_path, timeout))
 
-    def _call(self, method: str, *arguments: Any) -> Any:
+    def _call(self, method: str, *arguments: Any, there_already: int | None = None) -> Any:
+        """Call a method; the fault code that says "it is so already" is no failure."""
         try:
             return getattr(self._server.supervisor, method)(*arguments)
         except xmlrpc.client.Fault as fault:
+            if fault.faultCode == there_already:
+                return None
             raise ManagerError(
                 f"supervisord: {method} {arguments[0]}: {fault.faultString}"
             ) from fault
@@ -85,11 +91,11 @@ class Supervisord:
     def start(self, name: str) -> None:
         # A program between two retries counts as started already: end the retries first.
         if self._settled_state(name) == "BACKOFF":
-            self._call("stopProcess", name)
-        self._call("startProcess", name)
+            self.stop(name)
+        self._call("startProcess", name, there_already=_ALREADY_STARTED)
 
     def stop(self, name: str) -> None:
-        self._call("stopProcess", name)
+        self._call("stopProcess", name, there_already=_NOT_RUNNING)
 
     def reload(self, name: str, signal_name: str) -> None:
         self._call("signalProcess", name, signal_name)

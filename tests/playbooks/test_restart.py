@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.playbooks.conftest import Action
-from tests.servers import Backend, Supervisord, await_fact
+from tests.servers import Backend, Program, Supervisord, await_fact
 
 
 @pytest.fixture(scope="module")
@@ -115,11 +115,11 @@ def test_an_unknown_program_is_named(
 
 
 def test_supervisord_that_is_down_is_named(action: Callable[..., Action], tmp_path: Path) -> None:
-    """The error says at which address supervisord does not answer."""
+    """The error says where supervisord does not answer; the rollback of nothing is harmless."""
     url = f"unix://{tmp_path}/nobody.sock"
-    assert (
-        f"does not answer at {url}" in action("restart", service="x", supervisor_url=url).refuse()
-    )
+    restart = action("restart", service="x", supervisor_url=url)
+    assert f"does not answer at {url}" in restart.refuse()
+    assert restart.roll_back().changed == 0
 
 
 INIT_SCRIPT = """#!/bin/sh
@@ -183,3 +183,20 @@ def test_restart_by_systemd(
         "--no-ask-password start -- web.service",
         "--no-ask-password stop -- web.service",
     ]
+
+
+def test_a_program_between_two_retries_is_started_at_once(
+    action: Callable[..., Action], tmp_path: Path
+) -> None:
+    """A program supervisord keeps retrying (BACKOFF) is started as soon as its cause is mended."""
+    cause = tmp_path / "cause"
+    cause.touch()
+    script = f"test ! -e {cause} && exec sleep 300"
+    options = {"startsecs": "1", "startretries": "100"}
+    program = Program(["/bin/sh", "-c", script], options=options)
+    with Supervisord(tmp_path / "supervisord", {"flapping": program}) as supervisord:
+        supervisord.await_state("flapping", "BACKOFF")
+        cause.unlink()
+        restart = action("restart", service="flapping", supervisor_url=supervisord.url)
+        assert restart.apply().changed == 1
+        assert supervisord.state_of("flapping") == "RUNNING"
