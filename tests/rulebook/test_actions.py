@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
+from selfheal.actions.registry import ACTIONS as RUNNABLE
 from selfheal.rulebook import load_rulebook
 from selfheal.rulebook.schema.actions import ACTIONS
 from tests.rulebook.conftest import Refused, Write
@@ -77,6 +78,11 @@ def test_each_action_takes_its_arguments_as_written(write: Write, name: str, act
 def test_every_action_has_an_example() -> None:
     """The list above leaves none out."""
     assert set(TAKEN) == set(ACTIONS)
+
+
+def test_what_can_be_written_can_be_run() -> None:
+    """The schema and the stage that acts know the same actions."""
+    assert set(ACTIONS) == set(RUNNABLE)
 
 
 @pytest.mark.parametrize(("action", "message", "hint"), REFUSED)

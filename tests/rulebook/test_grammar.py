@@ -22,7 +22,7 @@ from selfheal.model.condition import (
     Select,
     SelectAttr,
 )
-from selfheal.rulebook import parse_condition, parse_path
+from selfheal.rulebook import parse_condition
 from selfheal.rulebook.grammar import SELECT_OPERATORS, SELECTATTR_OPERATORS
 
 I = Path("event", ("i",), "i")  # noqa: E741  # the field every example calls i
@@ -98,7 +98,7 @@ def test_paths_keep_their_keys_and_their_text(
     text: str, keys: tuple[Any, ...], written: str
 ) -> None:
     """Dots, quoted keys and indexes all lead on; the text stays as written."""
-    assert parse_path(text) == Path("event", keys, written)
+    assert parse_condition(text) == Path("event", keys, written)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Rulebooks: YAML in, checked rulebook out."""
 
-from selfheal.rulebook.grammar import parse_condition, parse_path
+from selfheal.rulebook.grammar import parse_condition
 from selfheal.rulebook.loader import load_directory, load_rulebook, read_rulebook
 from selfheal.rulebook.variables import bind, bind_expression
 
@@ -10,6 +10,5 @@ __all__ = [
     "load_directory",
     "load_rulebook",
     "parse_condition",
-    "parse_path",
     "read_rulebook",
 ]

@@ -47,14 +47,6 @@ def parse_condition(text: str) -> Expression:
     return _Parser(text).parse()
 
 
-def parse_path(text: str) -> Path:
-    """Return the one path that `text` is, such as `event.meta.hosts`; raises `ConditionError`."""
-    node = parse_condition(text)
-    if isinstance(node, Path):
-        return node
-    raise ConditionError(f"{text!r} is not a path", hint="write one such as event.meta.hosts")
-
-
 class _Parser(TermParser):
     def parse(self) -> Expression:
         node = self._condition()
