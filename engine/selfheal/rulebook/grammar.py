@@ -17,7 +17,6 @@ and whatever can't be read to its end is tried no other way than these rules say
 
 from __future__ import annotations
 
-from selfheal.errors import ConditionError
 from selfheal.model.condition import (
     Arithmetic,
     Assign,
