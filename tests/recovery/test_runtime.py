@@ -300,6 +300,20 @@ async def test_no_more_healings_at_once_than_allowed(engine: Engine) -> None:
     assert peak == 1
 
 
+async def test_a_storm_is_queued_and_worked_off_in_order(engine: Engine) -> None:
+    """Of 60 healings only as many leave the queue as there are places; the oldest go first."""
+    runtime = engine.start({"slow.yml": Reply(seconds=1)}, max_parallel=4)
+    ladder = solution_of("slow", validate=())
+    healings = [submitted(ladder, resource=f"web{number}") for number in range(60)]
+    for healing in healings:
+        await runtime.submit(healing)
+    assert len(engine.record.healings(limit=100, state="running")) == 4
+    assert "waiting: all 4 places are taken" in engine.told()
+    await engine.until(lambda: len(engine.done) == 60, 60)
+    assert [h.id for h in engine.done[:4]] == [h.id for h in healings[:4]]
+    assert {h.id for h in engine.done[-4:]} == {h.id for h in healings[-4:]}
+
+
 async def test_the_same_fault_never_has_two_healings(engine: Engine) -> None:
     """A second healing of an open fault is refused by the record itself."""
     runtime = engine.start({"one.yml": HANGS})
@@ -442,6 +456,15 @@ async def test_an_unfinished_step_of_a_dead_engine_is_unknown(engine: Engine) ->
     assert ended.outcome is Outcome.HEALED
     assert ended.attempts[0].steps[0].state is StepState.UNKNOWN
     assert engine.runner.playbooks == ["proof.yml"]
+
+
+async def test_abort_before_anything_began_leaves_nothing_to_wait_for(engine: Engine) -> None:
+    """A healing that was aborted in the moment of its start does not hold up the drain."""
+    runtime = engine.start()
+    await runtime.submit(submitted(solution_of("one")))
+    await runtime.abort()
+    await asyncio.wait_for(runtime.drain(), 5)
+    assert engine.runner.requests == []
 
 
 async def test_one_broken_healing_does_not_touch_another(engine: Engine) -> None:

@@ -90,7 +90,7 @@ class Validation:
     within: float = 30.0
     """Seconds in which the proof must be complete, `stable_for` included."""
     retries: int | None = None
-    """Most tries; None: as many as `within` allows."""
+    """Most tries that may fail; None: as many as `within` allows."""
     interval: float = 1.0
     """Seconds between two tries."""
     timeout: float = 5.0

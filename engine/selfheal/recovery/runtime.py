@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from selfheal.clock import Clock, SystemClock
@@ -43,10 +44,11 @@ async def _no_hosts(inventory: str) -> Collection[str]:
 class SqliteRuntime:
     """Implements `ports.Runtime` over `ports.Record`.
 
-    `max_parallel` healings do something at a time; waiting for `before_rung` takes no place.
+    `max_parallel` healings are worked on at a time; waiting for `before_rung` takes no place.
     `known_hosts` answers which hosts an inventory has: `AnsibleRunner.hosts`; without it every
     limit that comes from an event is refused. `poll` is how often (seconds) stops asked for by
-    other processes, and resources freed by them, are looked for.
+    other processes, and resources freed by them, are looked for; a queued healing that another
+    process stops ends when its turn comes.
     """
 
     def __init__(
@@ -68,8 +70,9 @@ class SqliteRuntime:
         self._before_rung = before_rung
         self._on_done = on_done
         self._poll = poll
+        self._max_parallel = max_parallel
         self._places = asyncio.Semaphore(max_parallel)
-        self._waiting: list[str] = []
+        self._waiting: dict[str, str] = {}  # healing to resource, oldest first
         self._running: dict[str, _Driven] = {}
         self._draining = asyncio.Event()
         self._poller: asyncio.Task[None] | None = None
@@ -79,10 +82,11 @@ class SqliteRuntime:
         with self._record.transaction():
             self._record.add_healing(healing)
             Story(self._record, healing).accepted()
-        self._waiting.append(healing.id)
+        self._waiting[healing.id] = healing.resource
         self._take_up()
         if healing.id in self._waiting and not self._draining.is_set():
-            Story(self._record, healing).waiting()
+            places = self._max_parallel if self._is_full() else 0
+            Story(self._record, healing).waiting(places)
 
     async def stop(self, healing_id: str, why: str) -> None:
         """See `ports.Runtime.stop`. Raises NotFoundError. One that has ended is left alone."""
@@ -94,7 +98,8 @@ class SqliteRuntime:
             Story(self._record, healing).stop_asked(why)
         if driven := self._running.get(healing.id):
             driven.stop.set()
-        self._take_up()
+        elif self._waiting.pop(healing.id, None) is not None:
+            self._drive(healing)  # to its end: nothing of it will run
 
     async def drain(self) -> None:
         """See `ports.Runtime.drain`.
@@ -109,9 +114,7 @@ class SqliteRuntime:
     async def abort(self) -> None:
         """End what runs, now: every playbook is ended, the healings stay open in the record."""
         self._draining.set()
-        for driven in list(self._running.values()):
-            await _cancelled(driven.task)
-        await _cancelled(self._poller)
+        await _cancelled(self._poller, *(driven.task for driven in self._running.values()))
 
     async def resume(self) -> None:
         """At start-up, with no other engine on this record: take up what an earlier one left."""
@@ -122,9 +125,9 @@ class SqliteRuntime:
                     continue
                 if state is HealingState.RUNNING:
                     Story(self._record, healing).resumed()
-                    self._drive(healing.id)
-                elif healing.id not in self._waiting:
-                    self._waiting.append(healing.id)
+                    self._drive(healing)
+                else:
+                    self._waiting[healing.id] = healing.resource
         self._take_up()
 
     async def finished(self, healing_id: str) -> Healing:
@@ -138,26 +141,37 @@ class SqliteRuntime:
         return healing
 
     def _take_up(self) -> None:
-        """Start what waits, oldest first, where the resource is free; end what was stopped."""
-        for healing_id in list(self._waiting):
-            healing = self._record.healing(healing_id)
-            if healing.state is not HealingState.QUEUED:
-                self._waiting.remove(healing_id)
-            elif healing.stop_requested or (
-                not self._draining.is_set()
-                and self._record.start_healing(healing_id, self._clock.now())
-            ):
-                self._waiting.remove(healing_id)
-                if not healing.stop_requested:
-                    Story(self._record, healing).started()
-                self._drive(healing_id)
+        """Start what waits, oldest first, where there is a place and the resource is free."""
+        busy = {driven.resource for driven in self._running.values()}
+        for healing_id, resource in list(self._waiting.items()):
+            if self._draining.is_set() or self._is_full():
+                break
+            if resource in busy:
+                continue
+            if self._record.start_healing(healing_id, self._clock.now()):
+                healing = self._record.healing(healing_id)
+                del self._waiting[healing_id]
+                busy.add(resource)
+                Story(self._record, healing).started()
+                self._drive(healing)
+            elif self._record.healing(healing_id).state is not HealingState.QUEUED:
+                del self._waiting[healing_id]  # another process has seen to it
+        self._keep_watching()
+
+    def _is_full(self) -> bool:
+        return sum(not driven.asking for driven in self._running.values()) >= self._max_parallel
+
+    def _drive(self, healing: Healing) -> None:
+        driven = self._running[healing.id] = _Driven(healing.resource)
+        driven.task = asyncio.create_task(
+            self._carry(healing.id, driven), name=f"healing {healing.id}"
+        )
+        driven.task.add_done_callback(partial(self._left, healing.id))
+        self._keep_watching()
+
+    def _keep_watching(self) -> None:
         if (self._waiting or self._running) and (self._poller is None or self._poller.done()):
             self._poller = asyncio.create_task(self._watch(), name="healings: watch the record")
-
-    def _drive(self, healing_id: str) -> None:
-        stop = asyncio.Event()
-        task = asyncio.create_task(self._carry(healing_id, stop), name=f"healing {healing_id}")
-        self._running[healing_id] = _Driven(task, stop)
 
     async def _watch(self) -> None:
         """Look for stops asked for, and resources freed, by other processes."""
@@ -171,24 +185,29 @@ class SqliteRuntime:
             except Exception:
                 _log.exception("the record can't be watched; trying again")
 
-    async def _carry(self, healing_id: str, stop: asyncio.Event) -> None:
+    async def _carry(self, healing_id: str, driven: _Driven) -> None:
         """Carry one healing to its end; whatever goes wrong stays inside."""
-        try:
-            if ended := await self._ended(healing_id, stop):
-                await self._pass_on(ended)
-        finally:
-            del self._running[healing_id]
+        if ended := await self._ended(healing_id, driven):
+            await self._pass_on(ended)
+
+    def _left(self, healing_id: str, task: asyncio.Task[None]) -> None:
+        """Make room; also for a task that was cancelled before it began."""
+        del self._running[healing_id]
+        if task.cancelled():
+            return
+        if error := task.exception():
+            _log.error("healing %s failed inside the engine", healing_id, exc_info=error)
         try:
             self._take_up()
         except Exception:
             _log.exception("the next healing can't be taken up now; the watch tries again")
 
-    async def _ended(self, healing_id: str, stop: asyncio.Event) -> Healing | None:
+    async def _ended(self, healing_id: str, driven: _Driven) -> Healing | None:
         """Return the healing when it has ended; None when the engine shuts down before."""
         try:
             while True:
                 healing = self._record.healing(healing_id)
-                move = await self._next(healing, stop)
+                move = await self._next(healing, driven)
                 if isinstance(move, _Again):
                     continue
                 if isinstance(move, _HandOn):
@@ -197,12 +216,12 @@ class SqliteRuntime:
                 if isinstance(move, Finish):
                     return self._finish(healing, move)
                 async with self._places:
-                    await self._moves.do(healing, move, stop)
+                    await self._moves.do(healing, move, driven.stop)
         except Exception as error:
             _log.exception("healing %s failed inside the engine", healing_id)
             return self._broken(healing_id, error)
 
-    async def _next(self, healing: Healing, stop: asyncio.Event) -> Move | _Again | _HandOn:
+    async def _next(self, healing: Healing, driven: _Driven) -> Move | _Again | _HandOn:
         """Return the planned move; a rung is asked for first."""
         move = next_move(healing)
         if not isinstance(move, StartRung):
@@ -210,17 +229,19 @@ class SqliteRuntime:
         if self._draining.is_set():
             return _HandOn()
         asked = asyncio.ensure_future(self._before_rung(healing, move.rung))
-        others = [asyncio.ensure_future(event.wait()) for event in (stop, self._draining)]
+        others = [asyncio.ensure_future(event.wait()) for event in (driven.stop, self._draining)]
         waiting: set[asyncio.Future[Any]] = {asked, *others}
+        driven.asking = True
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            if stop.is_set():
+            if driven.stop.is_set():
                 return _Again()  # the record says that somebody wants it stopped
             if not asked.done():
                 return _HandOn()
             refusal = asked.result()
             return _refused(healing, move.rung, refusal) if refusal else move
         finally:
+            driven.asking = False
             for future in waiting:
                 future.cancel()
             await asyncio.wait({asked})
@@ -268,9 +289,12 @@ class _HandOn:
 class _Driven:
     """A healing under way here."""
 
-    def __init__(self, task: asyncio.Task[None], stop: asyncio.Event) -> None:
-        self.task = task
-        self.stop = stop
+    def __init__(self, resource: str) -> None:
+        self.resource = resource
+        self.stop = asyncio.Event()
+        self.asking = False
+        """Waits for the hook's answer and takes no place meanwhile."""
+        self.task: asyncio.Task[None]
 
 
 def _refused(healing: Healing, rung: int, refusal: Refusal) -> Finish:
@@ -290,8 +314,10 @@ def _last_known(record: Record, healing_id: str, reason: str) -> Healing | None:
         return None
 
 
-async def _cancelled(task: asyncio.Task[None] | None) -> None:
-    """Cancel a task and wait for its end."""
-    if task and not task.done():
+async def _cancelled(*tasks: asyncio.Task[None] | None) -> None:
+    """Cancel the tasks and wait for their end."""
+    running = [task for task in tasks if task and not task.done()]
+    for task in running:
         task.cancel()
-        await asyncio.wait([task])
+    if running:
+        await asyncio.wait(running)

@@ -42,14 +42,11 @@ class Story:
         where = self._healing.resource
         self._tell(Kind.HEALING, f"accepted for {where}: {names}", state="queued", resource=where)
 
-    def waiting(self) -> None:
+    def waiting(self, places: int) -> None:
+        """`places`: how many there are, when all of them are taken; 0 when the resource is."""
         where = self._healing.resource
-        self._tell(
-            Kind.HEALING,
-            f"waiting: another healing works on {where}",
-            state="queued",
-            resource=where,
-        )
+        why = f"all {places} places are taken" if places else f"another healing works on {where}"
+        self._tell(Kind.HEALING, f"waiting: {why}", state="queued", resource=where)
 
     def started(self) -> None:
         where = self._healing.resource
