@@ -273,6 +273,10 @@ async def test_what_cannot_be_started_raises(project: Project) -> None:
     name = project.playbook("- ping:")
     with pytest.raises(ExecutionError, match="inventory 'no' not found"):
         await runner.run(PlaybookRequest("st-2", name, inventory="no"))
+    (project.root / "file").write_text("where a folder is needed")
+    runner = AnsibleRunner(project.root, project.root / "file")
+    with pytest.raises(ExecutionError, match="the run can't be prepared"):
+        await runner.run(PlaybookRequest("st-3", name))
 
 
 async def test_without_ansible_the_error_says_what_to_install(

@@ -585,6 +585,25 @@ async def test_a_validation_playbook_that_hangs_is_given_up(engine: Engine) -> N
     assert [run.state for run in runs] == [StepState.CANCELLED] * len(runs) != []
 
 
+async def test_the_example_of_the_docs_page() -> None:
+    """What `docs/recovery.md` shows is true."""
+    healing = healing_of(solution_of("restart"), solution_of("failover", validate=()))
+    page = (Path(__file__).parents[2] / "docs" / "recovery.md").read_text()
+    example = page.partition("```python\n")[2].partition("```")[0]
+    body = "".join(f"    {line}\n" for line in example.splitlines())
+    names: dict[str, Any] = {
+        "FAILS": FAILS,
+        "MemoryRunner": MemoryRunner,
+        "SqliteRuntime": SqliteRuntime,
+        "open_record": open_record,
+        "healing": healing,
+    }
+    exec(f"async def example():\n{body}    return runtime, ended", names)  # noqa: S102  # our own page
+    runtime, ended = await names["example"]()
+    assert ended.outcome is Outcome.UNKNOWN
+    await runtime.drain()
+
+
 async def test_abort_policy_leaves_everything_as_it_is(engine: Engine) -> None:
     """`on_failure: abort` runs no rollback and no other rung."""
     steps = (step_of("a"), step_of("b", on_failure=OnFailure.ABORT))

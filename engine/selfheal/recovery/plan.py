@@ -234,8 +234,8 @@ def _why_undone(healing: Healing, attempt: Attempt, solution: Solution) -> str:
 
 
 def _failing_run(attempt: Attempt, solution: Solution) -> StepRun | None:
-    """Return the step that decided against the attempt."""
-    for run in attempt.steps:
+    """Return the step that decided against the attempt: the last that did not end well."""
+    for run in reversed(attempt.steps):
         if (
             run.kind is StepKind.STEP
             and run.state is not StepState.SUCCESSFUL

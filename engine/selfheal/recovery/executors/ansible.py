@@ -211,7 +211,10 @@ class _Run:
         self.folder.remove_secrets()
 
     def _work(self) -> int:
-        runner = self.folder.prepare(self._take)
+        try:
+            runner = self.folder.prepare(self._take)
+        except OSError as error:
+            raise ExecutionError(f"the run can't be prepared: {error}") from error
         if self.stop.is_set():
             return -1
         runner.run()

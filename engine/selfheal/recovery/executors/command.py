@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ from selfheal.model import PlaybookRequest
 from selfheal.recovery.executors.environment import environment, only_ours
 from selfheal.recovery.executors.unsafe import dump_plain, dump_unsafe, unsafe
 
+_log = logging.getLogger(__name__)
 _COLLECTION_PLAYBOOK = re.compile(r"\w+\.\w+\.\w+(?<!\.yml)(?<!\.yaml)", re.ASCII)
 
 
@@ -152,7 +154,11 @@ class RunFolder:
     def remove_secrets(self) -> None:
         """Remove the variables, and ansible-runner's copy of the environment."""
         for path in (*self._secrets, self._path / "command"):
-            path.unlink(missing_ok=True)
+            try:
+                if path.exists():
+                    path.unlink()
+            except OSError:
+                _log.exception("%s may hold secrets and can't be removed", path)
 
     def _variables(self) -> str | None:
         if not self._request.extra_vars:
