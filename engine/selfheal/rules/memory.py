@@ -47,9 +47,8 @@ class Message:
 class WorkingMemory:
     """The messages of one ruleset."""
 
-    def __init__(self, ttl: int, limit: int = MAX_MESSAGES) -> None:
+    def __init__(self, ttl: int) -> None:
         self._ttl = ttl
-        self._limit = limit
         self._events: dict[int, Message] = {}
         self._facts: dict[int, Message] = {}
         self._expiry: list[tuple[int, int]] = []
@@ -72,7 +71,7 @@ class WorkingMemory:
                 store.pop(message.id, None)
                 return
             heapq.heappush(self._expiry, (message.at + self._ttl, message.id))
-        if len(store) > self._limit:
+        if len(store) > MAX_MESSAGES:
             self.dropped += 1
             self.remove(next(iter(store.values())))
 
