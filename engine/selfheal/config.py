@@ -83,6 +83,7 @@ class Config(Strict):
     drain_timeout: Seconds = Field(
         30.0, description="How long a shutdown waits for running steps before it ends them."
     )
+    prometheus_url: str = Field("", description="Where `promql` validations ask by default.")
     approval: Approval = Field(default_factory=lambda: Approval())
     notify: Notify = Field(default_factory=lambda: Notify())
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from selfheal.cli.output import output_option, print_data, print_rows, timestamp
+from selfheal.cli.output import output_option, plain, print_data, print_rows, timestamp
 from selfheal.cli.project import project_option, record_of
 from selfheal.model import Entry, Incident
 from selfheal.ports import Record
@@ -37,8 +37,6 @@ def list_(state: str, limit: int, folder: Path, output: str) -> None:
 @output_option
 def show(incident_id: str, folder: Path, output: str) -> None:
     """Show one incident: its fault, each decision with its reasons, and the whole story."""
-    from selfheal.store.codec import to_json
-
     with record_of(folder) as record:
         incident = record.incident(incident_id)
         fault = record.fault(incident.primary_fault_id)
@@ -54,9 +52,9 @@ def show(incident_id: str, folder: Path, output: str) -> None:
         return
     data = {
         **row,
-        "fault": to_json(fault),
-        "decisions": to_json(decisions),
-        "timeline": to_json(story),
+        "fault": plain(fault),
+        "decisions": plain(decisions),
+        "timeline": plain(story),
     }
     print_data(data, output)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from selfheal.cli.output import output_option, print_data, print_rows, timestamp
+from selfheal.cli.output import output_option, plain, print_data, print_rows, timestamp
 from selfheal.cli.project import opened_record, project_option
 from selfheal.config import Project, load_project
 from selfheal.errors import NotFoundError
@@ -35,11 +35,9 @@ def list_(folder: Path, output: str) -> None:
 @output_option
 def show(name: str, folder: Path, output: str) -> None:
     """Show one solution with its steps and its record."""
-    from selfheal.store.codec import to_json
-
     for solution, record in _solutions(load_project(folder)):
         if solution.name == name:
-            print_data({**to_json(solution), "record": to_json(record)}, output)
+            print_data({**plain(solution), "record": plain(record)}, output)
             return
     raise NotFoundError(f"no solution is named {name}; see: selfheal kb list")
 

@@ -68,6 +68,13 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
+def plain(noun: Any) -> Any:
+    """Return a noun, or a list of them, as plain JSON data."""
+    from selfheal.store.codec import to_text
+
+    return json.loads(to_text(noun))
+
+
 def timestamp(at: float | None) -> str:
     """Return local time with its offset, to the second; empty for None."""
     if at is None:

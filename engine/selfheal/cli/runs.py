@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from selfheal.cli.output import output_option, print_data, print_rows, timestamp
+from selfheal.cli.output import output_option, plain, print_data, print_rows, timestamp
 from selfheal.cli.project import project_option, record_of
 from selfheal.duration import format_duration
 from selfheal.model import Entry, Healing, HealingState, StepRun
@@ -42,16 +42,14 @@ def list_(state: str, limit: int, folder: Path, output: str) -> None:
 @output_option
 def show(healing_id: str, folder: Path, output: str) -> None:
     """Show one healing: each attempt, step, Ansible task and validation."""
-    from selfheal.store.codec import to_json
-
     with record_of(folder) as record:
         healing = record.healing(healing_id)
         tasks = {
             step.ident: record.tasks(step.ident) for one in healing.attempts for step in one.steps
         }
         if output != "table":
-            tasks_json = {ident: to_json(found) for ident, found in tasks.items()}
-            print_data({**to_json(healing), "tasks": tasks_json}, output)
+            tasks_json = {ident: plain(found) for ident, found in tasks.items()}
+            print_data({**plain(healing), "tasks": tasks_json}, output)
             return
         for line in _lines(record, healing):
             click.echo(line)

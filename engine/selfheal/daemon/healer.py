@@ -7,7 +7,7 @@ from typing import Any
 
 from selfheal.clock import Clock
 from selfheal.daemon.evidence import evidence_of
-from selfheal.decision import Policy, build_ladder, decide_rung, refuse
+from selfheal.decision import Policy, build_ladder, decide_rung, refuse, unattended
 from selfheal.model import (
     Decision,
     Fault,
@@ -36,6 +36,7 @@ class Healer:
         variables: Callable[[], Mapping[str, Any]],
         policy: Policy,
         clock: Clock,
+        on_end: Callable[[Outcome], None] = lambda outcome: None,
     ) -> None:
         self._record = record
         self._runtime = runtime
@@ -44,6 +45,7 @@ class Healer:
         self._variables = variables
         self._policy = policy
         self._clock = clock
+        self._on_end = on_end
 
     async def heal(self, fault: Fault) -> None:
         """Open the fault, or count it as a repeat; a new one is decided and submitted."""
@@ -56,14 +58,32 @@ class Healer:
             f"{fault.severity.value} {fault.type} of {fault.component}"
             f"{f' on {fault.target}' if fault.target else ''}: {fault.message}",
         )
+        await self._see_to(fault)
+
+    async def resume(self) -> None:
+        """At start-up: see to faults that an earlier engine opened and did not finish with."""
+        for incident in self._record.incidents(state=IncidentState.OPEN.value, limit=1_000_000):
+            healings = self._record.healings(incident_id=incident.id, limit=1)
+            if not healings:
+                await self._see_to(self._record.fault(incident.primary_fault_id))
+            elif healings[0].state is HealingState.DONE:
+                await self.on_done(healings[0])
+
+    async def _see_to(self, fault: Fault) -> None:
         if not fault.root_cause:
             why = "the rule names no root cause and nothing else has found one"
             await self._give_up(fault, refuse(fault, Refusal.NO_ROOT_CAUSE, [why], self._now()))
             return
-        ladder = build_ladder(fault.root_cause, self._solutions(), self._record.solution_record)
-        if not ladder:
+        records = self._record.solution_record
+        candidates = build_ladder(fault.root_cause, self._solutions(), records)
+        if not candidates:
             why = f"no solution's root_cause fits {fault.root_cause}"
             await self._give_up(fault, refuse(fault, Refusal.NO_SOLUTION, [why], self._now()))
+            return
+        ladder, objections = unattended(candidates, records, self._policy)
+        if not ladder:
+            decision = refuse(fault, Refusal.APPROVAL_REQUIRED, objections, self._now())
+            await self._give_up(fault, decision)
             return
         await self._runtime().submit(self._healing(fault, ladder))
 
@@ -71,6 +91,11 @@ class Healer:
         """Note that the world says the component's faults are over."""
         for fault in self._record.resolve_faults(component, target, self._now()):
             self._tell_fault(fault, f"resolved: {fault.message}")
+            # A healing under way closes its incident itself, when it has ended.
+            healings = self._record.healings(incident_id=fault.incident_id)
+            if all(one.state is HealingState.DONE for one in healings):
+                resolved = IncidentState.RESOLVED
+                self._record.set_incident_state(fault.incident_id, resolved, self._now())
 
     async def before_rung(self, healing: Healing, rung: int) -> Refusal | None:
         """Decide about one rung just before it would run; the decision is recorded."""
@@ -94,11 +119,12 @@ class Healer:
         fault = self._record.fault(healing.fault_id)
         if healing.outcome is Outcome.HEALED:
             self._close(fault, FaultState.HEALED, IncidentState.HEALED)
-        elif fault.state is FaultState.RESOLVED and healing.outcome is Outcome.REFUSED:
+        elif fault.state is FaultState.RESOLVED and healing.outcome is not Outcome.ROLLBACK_FAILED:
             self._close(fault, FaultState.RESOLVED, IncidentState.RESOLVED)
         else:
             self._close(fault, FaultState.MANUAL, IncidentState.MANUAL)
             await self._call_human(fault, healing)
+        self._on_end(healing.outcome or Outcome.UNKNOWN)
 
     def _healing(self, fault: Fault, ladder: tuple[Solution, ...]) -> Healing:
         variables = dict(self._variables())
@@ -131,6 +157,7 @@ class Healer:
         self._tell_decision(decision)
         self._close(fault, FaultState.MANUAL, IncidentState.MANUAL)
         await self._call_human(fault, None)
+        self._on_end(Outcome.REFUSED)
 
     async def _call_human(self, fault: Fault, healing: Healing | None) -> None:
         decisions = self._record.decisions(fault.incident_id)

@@ -50,6 +50,10 @@ class RulesetLoop:
         """True when nothing waits here."""
         return not self._busy and self.queue.empty and not self._posted
 
+    def facts(self) -> list[JSON]:
+        """Return the facts that stand."""
+        return self._matcher.facts()
+
     async def post(self, event: JSON) -> None:
         """Match an event an action made."""
         self._posted.append(event)

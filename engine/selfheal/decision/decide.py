@@ -53,6 +53,19 @@ def decide_rung(
     )
 
 
+def unattended(
+    ladder: Sequence[Solution], record_of: RecordOf, policy: Policy
+) -> tuple[tuple[Solution, ...], list[str]]:
+    """Return the rungs that may run with nobody watching, and why each other one may not."""
+    allowed, why_not = [], []
+    for solution in ladder:
+        objections = _objections(solution, confidence(record_of(solution.name)), policy)
+        why_not += [f"{solution.name}: {objection}" for objection in objections]
+        if not objections:
+            allowed.append(solution)
+    return tuple(allowed), why_not
+
+
 def refuse(
     fault: Fault, refusal: Refusal, reasons: Sequence[str], now: float, risk: Risk = Risk.LOW
 ) -> Decision:

@@ -130,6 +130,11 @@ class SqliteRuntime:
                     self._waiting[healing.id] = healing.resource
         self._take_up()
 
+    @property
+    def idle(self) -> bool:
+        """True when no healing runs or waits here."""
+        return not self._running and not self._waiting
+
     async def finished(self, healing_id: str) -> Healing:
         """Wait for the end of a healing that was submitted here; return it."""
         while (healing := self._record.healing(healing_id)).state is not HealingState.DONE:

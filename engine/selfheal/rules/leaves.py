@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -133,22 +134,35 @@ _SEARCH_OPTIONS = ("ignorecase", "multiline")
 
 def search(node: Search, scope: Scope) -> Test:
     """`is match|search|regex(pattern)`; numbers, lists and maps are searched as their text."""
-    options = _search_options(node)
-    subject, pattern = scope.operand(node.lhs), scope.operand(node.pattern)
-    if isinstance(node.pattern, Literal):
-        compile_pattern(values.text_of(node.pattern.value), **options)
+    subject, pattern_of = scope.operand(node.lhs), _pattern_of(node, scope)
+    at_start = node.kind == "match"
 
     def test(body: Body, bindings: Bindings) -> bool | None:
-        value, written = subject(body, bindings), pattern(body, bindings)
-        if value is UNDEFINED or not isinstance(written, str | int | float):
+        value = subject(body, bindings)
+        if value is UNDEFINED:
             return None
-        if value is None:
-            return False
-        compiled = compile_pattern(values.text_of(written), **options)
-        hit = found(compiled, values.text_of(value), at_start=node.kind == "match")
-        return hit is not node.negated
+        pattern = pattern_of(body, bindings)
+        if pattern is None or value is None:
+            return None if pattern is None else False
+        return found(pattern, values.text_of(value), at_start=at_start) is not node.negated
 
     return test
+
+
+def _pattern_of(node: Search, scope: Scope) -> Callable[[Body, Bindings], re.Pattern[str] | None]:
+    """Return what gives the pattern; a written one is compiled once, here."""
+    options = _search_options(node)
+    written = scope.operand(node.pattern)
+    if not isinstance(node.pattern, Literal):
+
+        def compiled(body: Body, bindings: Bindings) -> re.Pattern[str] | None:
+            value = written(body, bindings)
+            is_text = isinstance(value, str | int | float)
+            return compile_pattern(values.text_of(value), **options) if is_text else None
+
+        return compiled
+    constant = compile_pattern(values.text_of(node.pattern.value), **options)
+    return lambda body, bindings: constant
 
 
 def _search_options(node: Search) -> dict[str, bool]:

@@ -55,6 +55,11 @@ class RulesetMatcher:
             entries += [(number, slot, pattern) for slot, pattern in enumerate(patterns)]
             self._watchers.append(watch(rule, number, patterns, self, timed=timed))
         self._index = PatternIndex(entries)
+        self._absences = {
+            number: each
+            for number, each in enumerate(self._watchers)
+            if isinstance(each, AbsenceRule)
+        }
         joined = [each for each in self._watchers if isinstance(each, JoinedRule)]
         self._engine = open_join_engine([rule.shape for rule in joined], engine)
         for rule_of_many in joined:
@@ -151,9 +156,9 @@ class RulesetMatcher:
         now = self._now()
         message = self._memory.add(body, now, event_id=event_id, is_event=is_event)
         step = Step(now, self._memory)
-        for number, _ in hits:
-            if isinstance(watcher := self._watchers[number], AbsenceRule):
-                watcher.note(message)
+        for number, _ in hits if self._absences else ():
+            if number in self._absences:
+                self._absences[number].note(message)
         self._visit(step, message, hits)
         if message.alive:
             self._memory.keep(message)

@@ -1,0 +1,137 @@
+"""`selfheal run-runbook`: run one solution's runbook by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from selfheal.cli.exits import INTERRUPTED, NEEDS_APPROVAL, OK, OUTCOME_EXITS, Exit
+from selfheal.cli.output import timestamp
+from selfheal.cli.project import opened_record, project_option
+from selfheal.config import Project, load_project
+from selfheal.model import Entry, Outcome
+
+if TYPE_CHECKING:
+    from selfheal.daemon.by_hand import ByHand
+
+
+@click.command("run-runbook")
+@click.argument("name")
+@click.option("-l", "--limit", default="", metavar="HOST", help="Run on these hosts only.")
+@click.option("-t", "--target", default="", help="What the runbook calls target. [default: HOST]")
+@click.option("-e", "--extra-vars", multiple=True, metavar="K=V", help="Extra variable, or JSON.")
+@click.option("-i", "--inventory", default="", help="Another inventory than the project's.")
+@click.option("--dry-run", is_flag=True, help="Show the plan, touch nothing.")
+@click.option("--check", is_flag=True, help="Ansible's check mode: tell what would change.")
+@click.option("--diff", is_flag=True, help="Show what changes in files.")
+@click.option("--from-step", default=1, show_default=True, help="Begin at this step.")
+@click.option("-y", "--yes", is_flag=True, help="Approve a runbook of high risk.")
+@project_option
+def command(
+    name: str,
+    limit: str,
+    target: str,
+    extra_vars: tuple[str, ...],
+    inventory: str,
+    dry_run: bool,
+    check: bool,
+    diff: bool,
+    from_step: int,
+    yes: bool,
+    folder: Path,
+) -> None:
+    """Run the runbook of the solution NAME: its steps, its validation, and on failure its rollback.
+
+    Exit code 0: healed (or, with --check, the steps ended well). 1: failed, or nothing proves the
+    recovery. 11: needs --yes. 12: failed and rolled back. 13: the rollback failed, too. 130:
+    interrupted, and what ran was rolled back.
+    """
+    from selfheal.daemon.by_hand import ByHand, find_solution
+
+    project = load_project(folder)
+    solution = find_solution(project, name)
+    if not 1 <= from_step <= len(solution.steps):
+        raise click.UsageError(f"--from-step: {name} has the steps 1 to {len(solution.steps)}")
+    wanted = ByHand(
+        solution=solution,
+        target=target,
+        limit=limit,
+        inventory=inventory,
+        variables=_variables(extra_vars),
+        check=check,
+        diff=diff,
+        from_step=from_step,
+    )
+    if dry_run:
+        _show_plan(wanted)
+        return
+    if solution.risk.level >= project.config.approval.risk.level and not (yes or check):
+        _ask(name, solution.risk.value)
+    raise Exit(_run(project, wanted))
+
+
+def _run(project: Project, wanted: ByHand) -> int:
+    from selfheal.daemon.by_hand import run_by_hand
+
+    with opened_record(project) as record:
+        work = run_by_hand(project, record, wanted, time.time(), _show)
+        healing, interrupted = asyncio.run(work)
+    outcome = healing.outcome or Outcome.UNKNOWN
+    click.echo(f"{outcome.value}: {healing.reason} ({healing.id})", err=True)
+    if interrupted and outcome is not Outcome.ROLLBACK_FAILED:
+        return INTERRUPTED
+    if wanted.check and outcome is Outcome.UNKNOWN:
+        return OK  # nothing can be proven in check mode; the steps ended well
+    return OUTCOME_EXITS[outcome]
+
+
+def _show(entry: Entry) -> None:
+    click.echo(f"{timestamp(entry.at)}  {entry.kind.value:<12} {entry.text}")
+
+
+def _show_plan(wanted: ByHand) -> None:
+    solution = wanted.solution
+    click.echo(f"{solution.name}: {solution.strategy.value}, risk {solution.risk.value}")
+    for number, step in enumerate(solution.steps, 1):
+        if number < wanted.from_step:
+            continue
+        hosts = step.limit or wanted.limit or ", ".join(solution.hosts)
+        click.echo(f"step {number}: {step.name}: {step.playbook} on {hosts}")
+        click.echo(f"    rollback: {step.rollback or 'none'}")
+        if step.vars:
+            click.echo(f"    vars: {json.dumps(dict(step.vars), default=str)}")
+    for validation in solution.validate:
+        args = json.dumps(dict(validation.args), default=str)
+        click.echo(f"validate: {validation.kind} {args}")
+    if not solution.validate:
+        click.echo("validate: nothing; the outcome can only be unknown")
+
+
+def _ask(name: str, risk: str) -> None:
+    """A human decides; without a terminal the flag is the only way."""
+    if sys.stdin.isatty() and click.confirm(f"{name} is of {risk} risk. Run it?", err=True):
+        return
+    click.echo(f"{name} is of {risk} risk: not run without --yes", err=True)
+    raise Exit(NEEDS_APPROVAL)
+
+
+def _variables(pairs: tuple[str, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        if pair.lstrip().startswith("{"):
+            try:
+                found.update(json.loads(pair))
+            except ValueError as error:
+                raise click.UsageError(f"-e {pair}: not JSON: {error}") from error
+            continue
+        key, equals, value = pair.partition("=")
+        if not equals or not key.isidentifier():
+            raise click.UsageError(f"-e {pair}: write NAME=VALUE, or a JSON object")
+        found[key] = value
+    return found

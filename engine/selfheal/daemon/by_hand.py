@@ -1,0 +1,124 @@
+"""A runbook run by an operator: the same recovery, without a fault."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from selfheal.config import Project
+from selfheal.daemon.loading import load_edition
+from selfheal.errors import NotFoundError
+from selfheal.model import Entry, Healing, HealingState, Solution, new_id
+from selfheal.ports import Record
+from selfheal.recovery import AnsibleRunner, SqliteRuntime
+
+POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """What the operator asked for."""
+
+    solution: Solution
+    """Whose runbook is run."""
+    target: str = ""
+    """What Jinja calls `target`; also the resource that is locked."""
+    limit: str = ""
+    """Ansible host pattern that narrows every step."""
+    inventory: str = ""
+    """Another inventory than the project's."""
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    """Extra variables."""
+    check: bool = False
+    """Ansible's check mode: nothing is changed, validated or rolled back."""
+    diff: bool = False
+    """Ansible's diff mode."""
+    from_step: int = 1
+    """Number of the first step to run, counted from 1."""
+
+    def healing(self, project: Project, now: float) -> Healing:
+        """Return the healing to submit."""
+        variables = {**project.config.vars, **self.variables}
+        options = {
+            "check": self.check,
+            "diff": self.diff,
+            "from_step": self.from_step,
+            "limit": self.limit,
+            "inventory": self.inventory,
+            "extra_vars": dict(self.variables),
+        }
+        target = self.target or self.limit
+        return Healing(
+            id=new_id("he"),
+            incident_id="",
+            fault_id="",
+            resource=target or self.solution.name,
+            state=HealingState.QUEUED,
+            ladder=(self.solution,),
+            context={**variables, "vars": variables, "target": target, "component": ""},
+            created_at=now,
+            origin="operator",
+            options={key: value for key, value in options.items() if value},
+        )
+
+
+def find_solution(project: Project, name: str) -> Solution:
+    """Return the solution called `name` from the project's rulebooks.
+
+    Raises NotFoundError, or RulebookError when the rulebooks are wrong.
+    """
+    solutions = {one.name: one for one in load_edition(project).solutions}
+    if name not in solutions:
+        known = ", ".join(sorted(solutions)) or "none"
+        raise NotFoundError(f"no solution is named {name!r}; there are: {known}")
+    return solutions[name]
+
+
+async def run_by_hand(
+    project: Project, record: Record, wanted: ByHand, now: float, show: Callable[[Entry], None]
+) -> tuple[Healing, bool]:
+    """Run the runbook to its end, showing its story; return the healing, and True if interrupted.
+
+    The first SIGINT or SIGTERM stops it as a message: the running step is ended, what ran is
+    rolled back.
+    """
+    runner = AnsibleRunner(
+        project.root, project.state, playbooks=project.playbooks, inventory=project.inventory
+    )
+    runtime = SqliteRuntime(
+        record,
+        runner,
+        known_hosts=runner.hosts,
+        prometheus_url=project.config.prometheus_url,
+        poll=POLL_SECONDS,
+    )
+    healing = wanted.healing(project, now)
+    interrupted = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupted.set)
+    await runtime.submit(healing)
+    watcher = asyncio.create_task(_stop_when(interrupted, runtime, healing.id))
+    seen = 0
+    try:
+        finished = asyncio.create_task(runtime.finished(healing.id))
+        while True:
+            done = finished.done()
+            for entry in record.entries(after=seen, healing_id=healing.id):
+                seen = entry.seq
+                show(entry)
+            if done:
+                return await finished, interrupted.is_set()
+            await asyncio.wait({finished}, timeout=POLL_SECONDS)
+    finally:
+        watcher.cancel()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def _stop_when(asked: asyncio.Event, runtime: SqliteRuntime, healing_id: str) -> None:
+    await asked.wait()
+    await runtime.stop(healing_id, "the operator interrupted it")

@@ -1,0 +1,246 @@
+"""The engine: puts the stages together, runs them, and ends them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from selfheal.actions import Services, ShutdownKind, controller_from_env
+from selfheal.clock import Clock, SystemClock
+from selfheal.config import Project
+from selfheal.daemon.healer import Healer
+from selfheal.daemon.loading import Edition, load_edition
+from selfheal.daemon.lock import engine_lock
+from selfheal.daemon.mailbox import watch_inbox
+from selfheal.daemon.rulesets import RunningRulesets
+from selfheal.decision import Policy
+from selfheal.errors import InputError
+from selfheal.model import Kind, Outcome
+from selfheal.notification import build_notifier
+from selfheal.ports import JSON, Record
+from selfheal.recovery import AnsibleRunner, SqliteRuntime
+from selfheal.sources import EventLimits, clean_event
+from selfheal.store import open_record
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.05
+
+
+class Engine:
+    """One daemon on one project folder."""
+
+    def __init__(
+        self,
+        project: Project,
+        *,
+        rulebooks: Sequence[Path] = (),
+        once: bool = False,
+        out: Callable[[str], None] = lambda text: print(text, flush=True),
+        clock: Clock | None = None,
+    ) -> None:
+        self._project = project
+        self._paths = tuple(rulebooks)
+        self._once = once
+        self._out = out
+        self._clock = clock or SystemClock()
+        self._end = asyncio.Event()
+        self._end_delay = project.config.drain_timeout
+        self._first_outcome: Outcome | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def run(self) -> int:
+        """Run until told to end or until every source has ended; return the exit code.
+
+        Raises `InputError` when a rulebook or the configuration is wrong, `StoreError` when the
+        record can't be used or another engine holds it.
+        """
+        edition = load_edition(self._project, self._paths)
+        with engine_lock(self._project.state):
+            record = open_record(self._project.database, self._clock)
+            try:
+                return await self._run(edition, record)
+            finally:
+                record.close()
+
+    async def _run(self, edition: Edition, record: Record) -> int:
+        self._record = record
+        self._edition = edition
+        self._build()
+        self._rulesets = self._start(edition)
+        with self._signals():
+            await self._runtime.resume()
+            await self._healer.resume()
+            inbox = self._spawn(watch_inbox(record, self._handlers(), self._clock))
+            record.tell(Kind.ENGINE, f"ready: {_counts(edition)}", data={"pid": os.getpid()})
+            try:
+                await self._until_end()
+            finally:
+                inbox.cancel()
+                await self._shut_down()
+        record.tell(Kind.ENGINE, "stopped")
+        return self._exit_code()
+
+    def _build(self) -> None:
+        project, config = self._project, self._project.config
+        self._notifier = build_notifier(config.notify, self._record)
+        self._runner = AnsibleRunner(
+            project.root,
+            project.state,
+            playbooks=project.playbooks,
+            inventory=project.inventory,
+            clock=self._clock,
+        )
+        self._healer = Healer(
+            self._record,
+            runtime=lambda: self._runtime,
+            notifier=self._notifier,
+            solutions=lambda: self._edition.solutions,
+            variables=lambda: config.vars,
+            policy=Policy(config.approval.risk, config.approval.confidence),
+            clock=self._clock,
+            on_end=self._incident_ended,
+        )
+        self._runtime = SqliteRuntime(
+            self._record,
+            self._runner,
+            clock=self._clock,
+            max_parallel=config.max_parallel,
+            before_rung=self._healer.before_rung,
+            on_done=self._healer.on_done,
+            known_hosts=self._runner.hosts,
+            prometheus_url=config.prometheus_url,
+        )
+        self._services = Services(
+            runner=self._runner,
+            timeline=self._record,
+            clock=self._clock,
+            heal=self._healer.heal,
+            resolve=self._healer.resolve,
+            assert_fact=lambda name, fact: self._rulesets.loop(name).assert_fact(fact),
+            retract_fact=lambda name, fact, partial: self._rulesets.loop(name).retract_fact(
+                fact, partial
+            ),
+            post_event=lambda name, event: self._rulesets.loop(name).post(event),
+            shutdown=self._shutdown_asked,
+            facts=lambda name: self._rulesets.facts(name),
+            out=self._out,
+            variables=config.vars,
+            steps=self._record,
+            controller=controller_from_env(os.environ),
+        )
+
+    def _start(self, edition: Edition) -> RunningRulesets:
+        rulesets = RunningRulesets(edition, self._project, self._record, self._clock)
+        rulesets.start(self._services, self._source_failed)
+        return rulesets
+
+    async def reload(self) -> None:
+        """Take up the rulebooks as they are now; wrong ones are refused whole.
+
+        Facts, half-complete conditions and throttles of the old rulebooks end with them.
+        """
+        try:
+            edition = load_edition(self._project, self._paths)
+        except InputError as error:
+            log.error("reload refused, the running rulebooks stay:\n%s", error)
+            text = f"reload refused, the running rulebooks stay: {error.problems[0]}"
+            self._record.tell(
+                Kind.ENGINE, text, data={"problems": [str(e) for e in error.problems]}
+            )
+            return
+        old = self._rulesets
+        await old.stop_sources()
+        await old.settle()
+        await old.close()
+        self._edition = edition
+        self._rulesets = self._start(edition)
+        self._record.tell(Kind.ENGINE, f"reloaded: {_counts(edition)}")
+
+    async def _until_end(self) -> None:
+        while not self._end.is_set():
+            if self._once and self._first_outcome is not None:
+                return
+            rulesets = self._rulesets
+            quiet = rulesets.idle and self._runtime.idle
+            if rulesets.has_sources and rulesets.sources_ended and quiet:
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._end.wait(), POLL_SECONDS)
+
+    async def _shut_down(self) -> None:
+        """Nothing new first, then what was accepted, then what runs; each within the time left."""
+        self._record.tell(Kind.ENGINE, "draining")
+        await self._rulesets.stop_sources()
+        try:
+            async with asyncio.timeout(self._end_delay):
+                await self._rulesets.settle()
+                await self._runtime.drain()
+        except TimeoutError:
+            log.warning("drained for %.0f s; what still runs is ended", self._end_delay)
+            await self._runtime.abort()
+        await self._rulesets.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _exit_code(self) -> int:
+        from selfheal.cli.exits import OUTCOME_EXITS
+
+        if self._once and self._first_outcome is not None:
+            return OUTCOME_EXITS[self._first_outcome]
+        return 1 if self._rulesets.sources_failed and self._rulesets.sources_ended else 0
+
+    def _handlers(self) -> dict[str, Any]:
+        return {"emit": self._emitted, "reload": lambda payload: self.reload()}
+
+    async def _emitted(self, payload: JSON) -> None:
+        limits = EventLimits(max_bytes=self._project.config.max_event_size)
+        event = clean_event(payload.get("event"), limits)
+        await self._rulesets.emit(event, str(payload.get("ruleset", "")))
+
+    async def _shutdown_asked(self, kind: ShutdownKind, delay: float, message: str) -> None:
+        self._end_delay = delay if kind is ShutdownKind.GRACEFUL else 0.0
+        self._record.tell(Kind.ENGINE, f"a rule asked to end ({kind.value}): {message}")
+        self._end.set()
+
+    def _source_failed(self, why: str) -> None:
+        body = f"{why}\nThe engine does not hear this source until it is restarted or reloaded."
+        self._spawn(self._notifier.notify("an event source has failed", body, {}))
+
+    def _incident_ended(self, outcome: Outcome) -> None:
+        self._first_outcome = self._first_outcome or outcome
+
+    @contextlib.contextmanager
+    def _signals(self) -> Any:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self.reload()))
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                loop.remove_signal_handler(number)
+
+    def _spawn(self, work: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _counts(edition: Edition) -> str:
+    rulesets = list(edition.rulesets)
+    rules = sum(len(one.rules) for one in rulesets)
+    sources = sum(len(one.sources) for one in rulesets)
+    return (
+        f"{len(edition.rulebooks)} rulebooks, {rules} rules, {sources} sources, "
+        f"{len(edition.solutions)} solutions"
+    )

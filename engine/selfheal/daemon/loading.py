@@ -1,0 +1,98 @@
+"""The rulebooks an engine runs: loaded together, with the plugins they name, or refused whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selfheal.config import Project
+from selfheal.errors import Problem, RulebookError, SourceError
+from selfheal.filters import Filter, load_filters
+from selfheal.model import Rulebook, Ruleset, Solution, SourceSpec
+from selfheal.plugin_lookup import Places
+from selfheal.rulebook import load_directory
+from selfheal.sources import Source, load_source, render_args
+
+
+@dataclass(frozen=True, slots=True)
+class ReadySource:
+    """A source whose plugin, filters and arguments were found good."""
+
+    spec: SourceSpec
+    """As the rulebook has it."""
+    source: Source
+    """Its plugin."""
+    filters: tuple[Filter, ...]
+    """Its filters, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """One consistent set of rulebooks: it runs whole or not at all."""
+
+    rulebooks: tuple[Rulebook, ...]
+    """What was loaded."""
+    sources: Mapping[str, tuple[ReadySource, ...]]
+    """Ruleset name to its sources."""
+
+    @property
+    def rulesets(self) -> Iterator[Ruleset]:
+        """All rulesets, in order."""
+        return (ruleset for book in self.rulebooks for ruleset in book.rulesets)
+
+    @property
+    def solutions(self) -> tuple[Solution, ...]:
+        """The knowledge base."""
+        return tuple(one for ruleset in self.rulesets for one in ruleset.solutions)
+
+
+def load_edition(project: Project, paths: Sequence[Path] = ()) -> Edition:
+    """Load the rulebooks at `paths`, or the project's.
+
+    Raises `RulebookError` with every problem of every file; nothing of it then runs.
+    """
+    variables = project.config.vars
+    books: list[Rulebook] = []
+    problems: list[Problem] = []
+    for path in paths or [project.rulebooks]:
+        try:
+            books += load_directory(path, playbooks=project.playbooks, variables=variables)
+        except RulebookError as error:
+            problems += error.problems
+    problems += _doubles(books)
+    sources: dict[str, tuple[ReadySource, ...]] = {}
+    for book in books:
+        for ruleset in book.rulesets:
+            sources[ruleset.name] = tuple(_ready(book, ruleset, variables, problems))
+    if problems:
+        raise RulebookError(problems)
+    return Edition(tuple(books), sources)
+
+
+def _ready(
+    book: Rulebook, ruleset: Ruleset, variables: Mapping[str, Any], problems: list[Problem]
+) -> Iterator[ReadySource]:
+    places = Places(rulebook_dir=Path(book.path).parent)
+    for spec in ruleset.sources:
+        try:
+            source = load_source(spec.type, places)
+            source.check(render_args(spec, variables))
+            yield ReadySource(spec, source, load_filters(spec, places, variables))
+        except SourceError as error:
+            path = f"ruleset {ruleset.name!r}, source {spec.name!r}"
+            problems.append(Problem(str(error), file=book.path, path=path))
+
+
+def _doubles(books: Iterable[Rulebook]) -> Iterator[Problem]:
+    """Rulesets are addressed by name (post_event, emit), so names are unique over all files."""
+    seen: dict[str, str] = {}
+    for book in books:
+        for ruleset in book.rulesets:
+            if (other := seen.setdefault(ruleset.name, book.path)) != book.path:
+                yield Problem(
+                    f"ruleset {ruleset.name!r} is defined in {other}, too",
+                    file=book.path,
+                    hint="give each ruleset a name of its own",
+                )

@@ -1,0 +1,153 @@
+"""The rulesets of one edition at work: sources feed loops, loops feed dispatchers."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable, Sequence
+
+from selfheal.actions import Dispatcher, Services
+from selfheal.clock import Clock
+from selfheal.config import Project
+from selfheal.daemon.journal_queue import GroupCommit, JournalQueue
+from selfheal.daemon.loading import Edition, ReadySource
+from selfheal.daemon.ruleset_loop import RulesetLoop
+from selfheal.errors import NotFoundError, SourceError
+from selfheal.filters import apply_filters
+from selfheal.model import Kind, Ruleset
+from selfheal.ports import JSON, Record
+from selfheal.rules import build_matcher
+from selfheal.sources import EventLimits, SourceReport, run_source
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.02
+
+
+class RunningRulesets:
+    """Starts, addresses and stops the rulesets of one edition."""
+
+    def __init__(self, edition: Edition, project: Project, record: Record, clock: Clock) -> None:
+        self._edition = edition
+        self._project = project
+        self._record = record
+        self._clock = clock
+        self._loops: dict[str, RulesetLoop] = {}
+        self._dispatchers: dict[str, Dispatcher] = {}
+        self._loop_tasks: list[asyncio.Task[None]] = []
+        self._source_tasks: list[asyncio.Task[None]] = []
+        self.sources_failed = 0
+        """Sources that could not be started, or gave up."""
+
+    def start(self, services: Services, source_failed: Callable[[str], None]) -> None:
+        """Start every ruleset, then every source."""
+        commit = GroupCommit(self._record)
+        for ruleset in self._edition.rulesets:
+            self._start_loop(ruleset, services, commit)
+        for name, sources in self._edition.sources.items():
+            for source in sources:
+                task = asyncio.create_task(
+                    self._run_source(source, self._loops[name].queue, source_failed),
+                    name=f"source {source.spec.name}",
+                )
+                self._source_tasks.append(task)
+
+    def loop(self, name: str) -> RulesetLoop:
+        """Return the loop of one ruleset. Raises NotFoundError."""
+        try:
+            return self._loops[name]
+        except KeyError:
+            known = ", ".join(self._loops) or "none"
+            raise NotFoundError(f"no ruleset is named {name!r}; there are: {known}") from None
+
+    async def emit(self, event: JSON, ruleset: str) -> None:
+        """Take in an event from outside the sources, for one ruleset or for all."""
+        for loop in [self.loop(ruleset)] if ruleset else list(self._loops.values()):
+            await loop.queue.put(event)
+
+    def facts(self, ruleset: str) -> Sequence[JSON]:
+        """Return the facts that stand in a ruleset."""
+        return self.loop(ruleset).facts()
+
+    @property
+    def sources_ended(self) -> bool:
+        """True when no source will ever bring an event again."""
+        return all(task.done() for task in self._source_tasks)
+
+    @property
+    def has_sources(self) -> bool:
+        """True when the edition names any source at all."""
+        return bool(self._source_tasks)
+
+    @property
+    def idle(self) -> bool:
+        """True when nothing waits or runs in any ruleset."""
+        return all(one.idle for one in self._loops.values()) and all(
+            one.idle for one in self._dispatchers.values()
+        )
+
+    async def stop_sources(self) -> None:
+        """Take nothing more in."""
+        await _cancel(self._source_tasks)
+
+    async def settle(self) -> None:
+        """Return when everything taken in has been matched and acted on."""
+        while not self.idle:
+            await self._clock.sleep(POLL_SECONDS)
+
+    async def close(self) -> None:
+        """End everything, finished or not."""
+        await self.stop_sources()
+        for dispatcher in self._dispatchers.values():
+            await dispatcher.close()
+        await _cancel(self._loop_tasks)
+
+    def _start_loop(self, ruleset: Ruleset, services: Services, commit: GroupCommit) -> None:
+        config = self._project.config
+        dispatcher = Dispatcher(ruleset, services)
+        loop = RulesetLoop(
+            ruleset,
+            build_matcher(ruleset, config.vars, self._clock, config.join_engine),
+            JournalQueue(ruleset.name, commit, self._clock, config.queue_size),
+            dispatcher.act,
+            self._record,
+            self._clock,
+        )
+        self._dispatchers[ruleset.name] = dispatcher
+        self._loops[ruleset.name] = loop
+        self._loop_tasks.append(asyncio.create_task(loop.run(), name=f"ruleset {ruleset.name}"))
+
+    async def _run_source(
+        self, ready: ReadySource, queue: JournalQueue, failed: Callable[[str], None]
+    ) -> None:
+        config = self._project.config
+        try:
+            await run_source(
+                ready.spec,
+                ready.source,
+                queue,
+                variables=config.vars,
+                pipeline=functools.partial(apply_filters, ready.filters),
+                report=self._tell,
+                limits=EventLimits(max_bytes=config.max_event_size),
+                clock=self._clock,
+            )
+        except SourceError as error:
+            self.sources_failed += 1
+            self._record.tell(Kind.SOURCE, str(error), data={"source": ready.spec.name})
+            failed(str(error))
+
+    def _tell(self, report: SourceReport) -> None:
+        log.info("%s", report.text)
+        self._record.tell(
+            Kind.SOURCE,
+            report.text,
+            data={"source": report.source, "kind": report.kind.value, "count": report.count},
+        )
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
