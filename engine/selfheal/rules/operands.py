@@ -94,6 +94,8 @@ def _get_one(key: str | int) -> Getter:
 
 
 def _step(value: Any, key: str | int) -> Any:
+    if type(value) is dict and type(key) is str:  # nearly always; the checks below cost more
+        return value.get(key, UNDEFINED)
     if value is None:
         return None  # as in the original: what lies behind null is null, not missing
     if isinstance(value, Mapping):
