@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,8 @@ from selfheal.rules.join import Link, Shape, Token
 from selfheal.rules.join_durable import DurableJoin
 from selfheal.rules.join_python import PythonJoin
 from tests.rules.build import HAS_DURABLE, needs_durable
+
+Ask = Callable[..., dict[str, Any]]
 
 SHAPE = Shape(0, 2, (Link("r0s1t0", 0, 1),))
 
@@ -80,6 +83,21 @@ def test_what_kills_the_child_twice_is_joined_in_python(
     assert sorted(join.add([token(5, 0)])) == [(5, 4)]
 
 
+def test_a_child_that_keeps_failing_is_given_up_on(
+    join: DurableJoin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After three requests in quarantine Python joins everything, and nothing waits any more."""
+    list(join.add([token(1, 0)]))
+    monkeypatch.setattr(DurableProcess, "ask", _dies_of(DurableProcess.ask, '"id"'))
+    for number in range(2, 10):
+        assert list(join.add([token(number, 1)])) == [(1, number)]
+    assert "given up" in join.describe()
+    assert join.restarts == 6
+    join.remove(range(1, 10))
+    list(join.add([token(10, 0)]))
+    assert list(join.add([token(11, 1)])) == [(10, 11)]
+
+
 def test_a_combination_that_cannot_be_is_not_believed(
     join: DurableJoin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,7 +153,7 @@ def test_no_c_code_enters_this_process(join: DurableJoin) -> None:
 def test_auto_takes_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the library `auto` is Python and `durable` an error that names the extra."""
     assert describe_join_engine().startswith("durable" if HAS_DURABLE else "python")
-    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(engines, "_is_installed", lambda: False)
     assert isinstance(engines.open_join_engine([SHAPE]), PythonJoin)
     assert describe_join_engine().startswith("python: durable-rules is not installed")
     with pytest.raises(MissingExtraError):
@@ -154,8 +172,8 @@ def test_a_child_that_does_not_start_leaves_python(monkeypatch: pytest.MonkeyPat
         engines.open_join_engine([SHAPE], "durable")
 
 
-def _dies_of(ask, text):  # type: ignore[no-untyped-def]  # stands in for a method of two forms
-    def dying(self, request, **options):  # type: ignore[no-untyped-def]
+def _dies_of(ask: Ask, text: str) -> Ask:
+    def dying(self: DurableProcess, request: Any, **options: float) -> dict[str, Any]:
         if text in json.dumps(request):
             os.kill(self.pid, signal.SIGKILL)
         return ask(self, request, **options)

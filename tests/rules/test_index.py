@@ -47,7 +47,7 @@ def test_it_finds_what_a_search_through_all_finds(texts: list[str], body: dict[s
 def test_a_message_is_not_tried_on_rules_for_other_values() -> None:
     """With a thousand rules on one field, one predicate is run."""
     texts = [f'event.status == "firing" and event.name == "n{number}"' for number in range(1000)]
-    tried = []
+    tried: list[int] = []
     entries = []
     for number, text in enumerate(texts):
         pattern = patterns_of(Condition(Quantifier.ALL, (parse_condition(text),)), {})[0]

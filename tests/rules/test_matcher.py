@@ -153,7 +153,11 @@ async def test_once_after_fires_once_for_all_groups() -> None:
 
 async def test_accumulate_within_fires_at_the_threshold_and_counts_anew() -> None:
     """`accumulate_within` fires at each third event of a group within one window."""
-    throttled = {"accumulate_within": "10 seconds", "threshold": 3, "by": ["event.h"]}
+    throttled: dict[str, Any] = {
+        "accumulate_within": "10 seconds",
+        "threshold": 3,
+        "by": ["event.h"],
+    }
     bench = Bench(rule("r", "event.k == 1", **throttled))
     fired = [bool(bench.event(k=1, h="A")) for _ in range(6)]
     assert fired == [False, False, True, False, False, True]
@@ -245,3 +249,12 @@ def test_events_that_match_nothing_are_not_kept() -> None:
     for _ in range(1000):
         bench.event(x=1)
     assert bench.matcher.due() is None
+
+
+def test_a_condition_that_speaks_of_another_match_keeps_only_events_with_its_field() -> None:
+    """Events that lack the compared field are no halves: they are neither kept nor tried."""
+    bench = Bench(rule("r", A, "event.c > events.m_0.z"))
+    bench.event(x=1)
+    assert bench.matcher.due() is None
+    bench.event(a=1, z=5)
+    assert bench.event(c=9) == [("r", {"m_0": {"a": 1, "z": 5}, "m_1": {"c": 9}})]

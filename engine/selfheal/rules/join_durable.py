@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 RECYCLE_AFTER = 5000
 """Combinations after which the child is replaced."""
+GIVE_UP_AFTER = 3
+"""Requests in quarantine after which no child is tried any more: each costs seconds."""
 _REPLAY_AT_ONCE = 200  # tokens a request: stays below the size of a pipe's buffer
 
 
@@ -34,6 +36,7 @@ class DurableJoin:
         self._quarantined: set[int] = set()
         self._mirror: PythonJoin | None = None
         self._served = 0
+        self._failed_requests = 0
         self.restarts = 0
         """How often the child had to be replaced because it failed."""
         self._child: DurableProcess | None = DurableProcess(self._shapes.values())
@@ -44,7 +47,7 @@ class DurableJoin:
         return self._child.pid if self._child else None
 
     def add(self, tokens: Sequence[Token]) -> Iterator[Combination]:
-        found = self._ask_twice(tokens)
+        found = None if self._has_given_up() else self._ask_twice(tokens)
         self._tokens.update((token.id, token) for token in tokens)
         if found is None:
             yield from self._quarantine(tokens).add(tokens)
@@ -60,14 +63,16 @@ class DurableJoin:
         self._quarantined.difference_update(token.id for token in gone)
         if self._mirror is not None:
             self._mirror.remove(token.id for token in gone)
-            if not self._quarantined:
+            if not self._quarantined and not self._has_given_up():
                 self._mirror = None
 
     def describe(self) -> str:
         parts = ["durable"]
         if self.restarts:
             parts.append(f"child replaced {self.restarts} times after a failure")
-        if self._quarantined:
+        if self._has_given_up():
+            parts.append("given up on, everything is joined in Python")
+        elif self._quarantined:
             parts.append(f"{len(self._quarantined)} tokens in quarantine, joined in Python")
         return ", ".join(parts)
 
@@ -117,7 +122,11 @@ class DurableJoin:
         return list(combinations)
 
     def _quarantine(self, tokens: Sequence[Token]) -> PythonJoin:
-        log.error("join engine: %d tokens put in quarantine, joined in Python", len(tokens))
+        if not self._has_given_up():
+            self._failed_requests += 1
+            log.error("join engine: %d tokens put in quarantine, joined in Python", len(tokens))
+            if self._has_given_up():
+                log.error("join engine: durable_rules is given up on, Python joins from now on")
         self._quarantined.update(token.id for token in tokens)
         if self._mirror is None:
             self._mirror = PythonJoin(self._shapes.values())
@@ -132,6 +141,9 @@ class DurableJoin:
                 end = "o" if token.slot == link.later else "k"
                 fact[link.name + end] = token.keys[link.name]
         return fact
+
+    def _has_given_up(self) -> bool:
+        return self._failed_requests >= GIVE_UP_AFTER
 
     def _is_quarantined(self, combination: Combination) -> bool:
         return not self._quarantined.isdisjoint(combination)

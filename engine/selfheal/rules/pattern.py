@@ -15,8 +15,12 @@ from selfheal.model.condition import (
     Expression,
     Literal,
     Logical,
+    Membership,
     Path,
     Quantifier,
+    Search,
+    Select,
+    SelectAttr,
 )
 from selfheal.rules.operands import Body, alias_of, getter
 from selfheal.rules.predicate import Predicate, compile_predicate, conjuncts, refers_to
@@ -90,6 +94,7 @@ def _pattern(
             alone.append(Defined(own_path))
         elif refers_to(part, earlier):
             together.append(part)
+            alone += [Defined(path) for path in _needed(part, earlier)]
         else:
             alone.append(part)
     own = _all_of(alone)
@@ -109,6 +114,19 @@ def _all_of(parts: Sequence[Expression]) -> Expression:
     for part in rest:
         joined = Logical("and", joined, part)
     return joined
+
+
+def _needed(part: Expression, earlier: Sequence[str]) -> list[Path]:
+    """Return fields of the message itself without which the expression can't hold."""
+    match part:
+        case Compare() | Membership():
+            sides = [part.lhs, part.rhs]
+        case Search() | Select() | SelectAttr():
+            sides = [part.lhs]
+        case _:
+            return []
+    paths = [side for side in sides if isinstance(side, Path) and side.root != "vars"]
+    return [path for path in paths if alias_of(path, earlier) is None]
 
 
 def _tie(part: Expression, earlier: Sequence[str]) -> tuple[Path, Tie] | None:
