@@ -110,6 +110,17 @@ def test_a_combination_that_cannot_be_is_not_believed(
     assert "quarantine" in join.describe()
 
 
+def test_many_removals_at_once_cost_a_new_child(join: DurableJoin) -> None:
+    """When thousands of tokens expire together the child is replaced instead of told each."""
+    first = join.child_pid
+    for begin in range(1, 2001, 200):
+        list(join.add([token(number, 0) for number in range(begin, begin + 200)]))
+    join.remove(range(1, 2000))
+    assert list(join.add([token(3000, 1)])) == [(2000, 3000)]
+    assert join.child_pid != first
+    assert join.restarts == 0
+
+
 def test_the_child_is_recycled(join: DurableJoin, monkeypatch: pytest.MonkeyPatch) -> None:
     """After some thousand combinations the child is a new one, with the tokens that live."""
     monkeypatch.setattr(join_durable, "RECYCLE_AFTER", 3)

@@ -23,7 +23,9 @@ RECYCLE_AFTER = 5000
 """Combinations after which the child is replaced."""
 GIVE_UP_AFTER = 3
 """Requests in quarantine after which no child is tried any more: each costs seconds."""
-_REPLAY_AT_ONCE = 200  # tokens a request: stays below the size of a pipe's buffer
+# A request stays below the size of a pipe's buffer: a hung child must not hold up the writer.
+_REPLAY_AT_ONCE = 200
+_REMOVALS_AT_ONCE = 1000
 
 
 class DurableJoin:
@@ -58,8 +60,9 @@ class DurableJoin:
 
     def remove(self, ids: Iterable[int]) -> None:
         gone = [self._tokens.pop(each) for each in ids if each in self._tokens]
-        # Told to the child with the next tokens: one message a step instead of two.
-        self._removed += [(t.rule, t.id) for t in gone if t.id not in self._quarantined]
+        if self._child is not None:
+            # Told to the child with the next tokens: one message a step instead of two.
+            self._removed += [(t.rule, t.id) for t in gone if t.id not in self._quarantined]
         self._quarantined.difference_update(token.id for token in gone)
         if self._mirror is not None:
             self._mirror.remove(token.id for token in gone)
@@ -92,7 +95,7 @@ class DurableJoin:
         return None
 
     def _ask(self, tokens: Sequence[Token]) -> list[Combination]:
-        if self._served >= RECYCLE_AFTER:
+        if self._served >= RECYCLE_AFTER or len(self._removed) > _REMOVALS_AT_ONCE:
             self.close()
         child = self._child or self._start()
         request = {"remove": self._removed, "add": [(t.rule, self._fact(t)) for t in tokens]}
