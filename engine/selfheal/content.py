@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 _PACKAGE = Path(__file__).parent
+_CONTENT = ("playbooks", "rulebooks", "inventory")
 _LEFT_OUT = ("__pycache__", ".gitkeep")
 
 
@@ -37,12 +38,10 @@ def copy_example(folder: Path) -> list[Path]:
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, Path]]:
-    example = _PACKAGE / "example"
-    for source in example.rglob("*"):
-        if source.is_file() and source.name not in _LEFT_OUT:
-            yield folder / source.relative_to(example), source
-    root = content_root()
-    for source in (root / "playbooks").rglob("*"):
-        relative = source.relative_to(root)
-        if source.is_file() and not set(relative.parts) & set(_LEFT_OUT):
-            yield folder / relative, source
+    """Yield each file to write and the one it is copied from."""
+    example, root = _PACKAGE / "example", content_root()
+    for base, sources in [(example, [example]), (root, [root / name for name in _CONTENT])]:
+        for source in (path for top in sources for path in top.rglob("*")):
+            relative = source.relative_to(base)
+            if source.is_file() and not set(relative.parts) & set(_LEFT_OUT):
+                yield folder / relative, source

@@ -8,7 +8,8 @@ import click
 
 from selfheal.cli.exits import FAILED, Exit
 from selfheal.cli.project import project_option
-from selfheal.config import load_project
+from selfheal.config import Project, load_project
+from selfheal.errors import InputError, Problem
 
 
 @click.command("lint")
@@ -24,10 +25,22 @@ def command(files: tuple[Path, ...], folder: Path, strict: bool) -> None:
 
     project = load_project(folder)
     targets = list(files) or [project.rulebooks]
-    report = lint_files(targets, playbooks=project.playbooks)
-    for finding in (*report.errors, *report.warnings):
+    report = lint_files(targets, playbooks=project.playbooks, variables=project.config.vars)
+    errors = report.errors or _refusal(project, targets)
+    for finding in (*errors, *report.warnings):
         click.echo(str(finding))
-    counts = f"{len(report.errors)} errors, {len(report.warnings)} warnings"
+    counts = f"{len(errors)} errors, {len(report.warnings)} warnings"
     click.echo(f"{report.files} rulebooks checked: {counts}", err=True)
-    if report.errors or (strict and report.warnings):
+    if errors or (strict and report.warnings):
         raise Exit(FAILED)
+
+
+def _refusal(project: Project, targets: list[Path]) -> tuple[Problem, ...]:
+    """Return why the engine would refuse these rulebooks: their sources and filters, too."""
+    from selfheal.daemon.loading import load_edition
+
+    try:
+        load_edition(project, targets)
+    except InputError as error:
+        return error.problems
+    return ()
