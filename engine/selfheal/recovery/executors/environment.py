@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import getpass
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,6 +42,8 @@ def environment(
         env["ANSIBLE_CONFIG"] = str(project / "ansible.cfg")
     if "ANSIBLE_PYTHON_INTERPRETER" not in env and not _names_interpreter(env):
         env["ANSIBLE_PYTHON_INTERPRETER"] = _INTERPRETER
+    if not os.access(Path(f"~{getpass.getuser()}").expanduser(), os.W_OK):
+        env |= _homeless(temp)
     env.update(extra)
     env.update(
         {
@@ -55,6 +58,18 @@ def environment(
         }
     )
     return env
+
+
+def _homeless(temp: Path) -> dict[str, str]:
+    """Return what a service user without a home needs: Ansible keeps modules below `~`.
+
+    The shell of the managed host expands `$HOME`, where Ansible would ask the user database.
+    """
+    home = os.environ.get("HOME", "")
+    return {
+        "HOME": home if home and os.access(home, os.W_OK) else str(temp),
+        "ANSIBLE_REMOTE_TMP": "$HOME/.ansible/tmp",
+    }
 
 
 def only_ours(prepared: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
