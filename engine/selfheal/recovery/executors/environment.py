@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import configparser
-import getpass
 import os
+import pwd
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def environment(
         env["ANSIBLE_CONFIG"] = str(project / "ansible.cfg")
     if "ANSIBLE_PYTHON_INTERPRETER" not in env and not _names_interpreter(env):
         env["ANSIBLE_PYTHON_INTERPRETER"] = _INTERPRETER
-    if not os.access(Path(f"~{getpass.getuser()}").expanduser(), os.W_OK):
+    if not _has_home():
         env |= _homeless(temp)
     env.update(extra)
     env.update(
@@ -58,6 +58,13 @@ def environment(
         }
     )
     return env
+
+
+def _has_home() -> bool:
+    try:
+        return os.access(pwd.getpwuid(os.geteuid()).pw_dir, os.W_OK)
+    except KeyError:
+        return False  # a container's arbitrary user id
 
 
 def _homeless(temp: Path) -> dict[str, str]:
