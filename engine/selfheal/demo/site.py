@@ -106,7 +106,7 @@ class Site:
 
 def build_site(folder: Path) -> Site:
     """Write service, supervisor and project into `folder`; nothing runs yet."""
-    source = Path(__file__).parent / "site"
+    source = Path(__file__).parent / "files"
     for name in ("service.py", "supervisor.py", "products.json"):
         shutil.copyfile(source / name, folder / name)
     shutil.copyfile(source / "products.json", folder / "cache.json")
