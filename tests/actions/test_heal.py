@@ -116,6 +116,12 @@ async def test_a_huge_event_is_cut_to_what_fits() -> None:
     assert fault.metadata == {"event": {**ALERT, "after": 1}, "cut": True}
 
 
+async def test_what_the_rule_adds_is_kept_beside_the_event() -> None:
+    """`metadata` of the action is evidence, too; the event's own key can't be overwritten."""
+    fault = await fault_from({**HEAL, "metadata": {"runbook": "R7", "event": "no"}}, ALERT)
+    assert fault.metadata == {"runbook": "R7", "event": ALERT}
+
+
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),

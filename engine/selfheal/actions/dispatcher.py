@@ -141,6 +141,7 @@ class Dispatcher:
             data={
                 "ruleset": firing.ruleset,
                 "rule": firing.rule,
+                "firing": firing.id,
                 "event_ids": list(firing.event_ids),
                 "index": index,
                 "action": result.action,

@@ -41,7 +41,7 @@ def fault_of(args: Args, context: ActionContext) -> Fault:
         last_seen=now,
         root_cause=name(args, "root_cause", ""),
         labels=_labels(args, event),
-        metadata=_metadata(context.matches),
+        metadata=_metadata(context.matches, mapping(args, "metadata")),
         ruleset=firing.ruleset,
         rule=firing.rule,
         event_id=firing.event_ids[0] if firing.event_ids else "",
@@ -126,9 +126,16 @@ def _labels(args: Args, event: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _metadata(matches: Mapping[str, Any]) -> dict[str, Any]:
-    """What matched; of too large a one only the keys that fit, and a note that some did not."""
+def _metadata(matches: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """What matched beside what the rule adds; of too large a match only the keys that fit, and a
+    note that some did not. Raises ActionError when what the rule adds is too large."""
+    if _size(more) > _LARGEST_METADATA:
+        raise ActionError(f"argument metadata is larger than {_LARGEST_METADATA} bytes")
     ((kind, body),) = matches.items()
+    return {**more, **_fitting(kind, body)}
+
+
+def _fitting(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
     if _size(body) <= _LARGEST_METADATA:
         return {kind: body}
     kept: dict[str, Any] = {}

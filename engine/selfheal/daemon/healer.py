@@ -55,8 +55,7 @@ class Healer:
             return
         self._tell_fault(
             fault,
-            f"{fault.severity.value} {fault.type} of {fault.component}"
-            f"{f' on {fault.target}' if fault.target else ''}: {fault.message}",
+            f"{fault.severity.value} {fault.type} of {_place(fault)}: {fault.message}",
         )
         await self._see_to(fault)
 
@@ -149,6 +148,7 @@ class Healer:
                     "labels": dict(fault.labels),
                 },
                 "event": fault.metadata.get("event", {}),
+                "events": fault.metadata.get("events", {}),
             },
             created_at=self._now(),
         )
@@ -161,7 +161,7 @@ class Healer:
 
     async def _call_human(self, fault: Fault, healing: Healing | None) -> None:
         decisions = self._record.decisions(fault.incident_id)
-        subject = f"{fault.component} on {fault.target}: {fault.message}"
+        subject = f"{_place(fault)}: {fault.message}"
         await self._notifier.notify(
             subject,
             evidence_of(fault, decisions, healing),
@@ -215,3 +215,7 @@ class Healer:
 
     def _now(self) -> float:
         return self._clock.now()
+
+
+def _place(fault: Fault) -> str:
+    return f"{fault.component} on {fault.target}" if fault.target else fault.component

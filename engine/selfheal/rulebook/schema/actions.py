@@ -11,6 +11,7 @@ from selfheal.rulebook.schema.values import (
     Mapping,
     Name,
     Part,
+    Seconds,
     Text,
     TextOrMapping,
     TextOrTexts,
@@ -80,6 +81,7 @@ class _RunArgs(Part):
     delay: float = 0.0
     extra_vars: Mapping = Field(default_factory=dict)
     lock: Text = ""
+    timeout: Seconds = 3600.0
 
 
 class RunPlaybookArgs(_RunArgs):
@@ -110,6 +112,7 @@ class RunTemplateArgs(Part):
     delay: int = 0
     include_events: bool = True
     lock: Text = ""
+    timeout: Seconds = 3600.0
     labels: list[Text] = Field(default_factory=list)
     add_event_uuid_label: bool = False
 
