@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfheal.decision import Policy, build_ladder, confidence, decide_rung
+from selfheal.decision import Policy, build_ladder, confidence, decide_rung, unattended
 from selfheal.model import (
     Fault,
     FaultState,
@@ -116,3 +116,11 @@ def test_behind_the_last_rung_stands_a_human() -> None:
     made = decide_rung(fault(), [solution("a")], 1, records(), Policy(), now=1.0)
     assert made.refused is Refusal.LADDER_EXHAUSTED
     assert made.strategy is Strategy.MANUAL
+
+
+def test_what_needs_a_human_is_left_out_of_an_unattended_ladder() -> None:
+    """The rungs that may run alone stay in order; each other one says why it was left out."""
+    ladder = [solution("a"), solution("b", risk=Risk.HIGH), solution("c", Strategy.DEEP)]
+    allowed, why_not = unattended(ladder, records(c=(2, 0)), Policy())
+    assert [one.name for one in allowed] == ["a"]
+    assert [reason.split(":")[0] for reason in why_not] == ["b", "c"]
