@@ -101,7 +101,8 @@ class Notifier(Protocol):
     """Tells a human."""
 
     async def notify(self, subject: str, body: str, data: JSON) -> None:
-        """Deliver; raises nothing: a delivery that failed is in the timeline and the log."""
+        """Take the message over; it is in the timeline when this returns, and delivered in the
+        background. Raises nothing: a delivery that failed is in the timeline and the log."""
         ...
 
 

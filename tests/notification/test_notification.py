@@ -69,6 +69,7 @@ async def test_a_webhook_gets_the_evidence(record) -> None:
     runner, url, heard = await serve_webhook(200)
     notifier = build_notifier(Notify(webhooks=[WebhookTarget(url=url)]), record)
     await notifier.notify("redis full", "the evidence", {"incident_id": "in-1"})
+    await notifier.drain()
     await runner.cleanup()
     assert heard == [
         {
@@ -87,6 +88,7 @@ async def test_a_mail_server_gets_one_mail_whose_subject_is_one_line(record) -> 
     target = SmtpTarget(host="127.0.0.1", port=port, sender="a@example.org", to=["b@example.org"])
     notifier = build_notifier(Notify(smtp=[target]), record)
     await notifier.notify("redis\nBcc: evil@example.org", "the evidence", {})
+    await notifier.drain()
     server.close()
     await server.wait_closed()
     assert "Subject: [selfheal] redis Bcc: evil@example.org" in mails[0].splitlines()
@@ -98,7 +100,9 @@ async def test_one_dead_target_never_silences_another(record) -> None:
     bad, bad_url, _ = await serve_webhook(500)
     good, good_url, heard = await serve_webhook(200)
     targets = [WebhookTarget(url=bad_url), WebhookTarget(url=good_url)]
-    await build_notifier(Notify(webhooks=targets), record).notify("s", "b", {})
+    notifier = build_notifier(Notify(webhooks=targets), record)
+    await notifier.notify("s", "b", {})
+    await notifier.drain()
     await bad.cleanup()
     await good.cleanup()
     assert len(heard) == 1

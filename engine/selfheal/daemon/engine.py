@@ -186,6 +186,7 @@ class Engine:
             log.warning("drained for %.0f s; what still runs is ended", self._end_delay)
             await self._runtime.abort()
         await self._rulesets.close()
+        await self._notifier.drain()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

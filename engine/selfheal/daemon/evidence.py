@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from selfheal.model import Attempt, Decision, Fault, Healing
+from selfheal.model import Attempt, Decision, Fault, Healing, StepKind, StepRun
 
 
 def evidence_of(fault: Fault, decisions: Sequence[Decision], healing: Healing | None) -> str:
@@ -17,7 +17,8 @@ def _lines(fault: Fault, decisions: Sequence[Decision], healing: Healing | None)
     since = datetime.fromtimestamp(fault.starts_at, UTC).isoformat(" ", "seconds")
     yield f"{fault.severity.value} {fault.type}: {fault.message}"
     yield f"component {fault.component}, target {fault.target or '-'}, since {since}"
-    yield f"root cause: {fault.root_cause or 'unknown'}; reported {fault.count} times"
+    reported = "once" if fault.count == 1 else f"{fault.count} times"
+    yield f"root cause: {fault.root_cause or 'unknown'}; reported {reported}"
     yield from _decided(decisions)
     if healing is not None:
         yield from _tried(healing)
@@ -42,8 +43,15 @@ def _tried(healing: Healing) -> Iterator[str]:
 def _attempt(attempt: Attempt) -> Iterator[str]:
     outcome = attempt.outcome.value if attempt.outcome else "not ended"
     yield f"\ntried {attempt.solution}: {outcome}"
+    undone = [step for step in attempt.steps if step.kind is StepKind.ROLLBACK]
     for step in attempt.steps:
-        yield f"  {step.kind.value} {step.name}: {step.state.value} {step.message}".rstrip()
+        if step not in undone:
+            yield _step(step)
     for validation in attempt.validations or ():
-        held = "held" if validation.ok else "did not hold"
-        yield f"  validation {validation.name} {held}: {validation.detail}"
+        yield f"  validation {validation.name}: {validation.detail}"
+    for step in undone:
+        yield _step(step)
+
+
+def _step(step: StepRun) -> str:
+    return f"  {step.kind.value} {step.name}: {step.state.value} {step.message}".rstrip()

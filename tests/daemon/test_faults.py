@@ -1,0 +1,230 @@
+"""From a fault to its end. Ansible's part does not matter here: `MemoryRunner` stands in for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from selfheal.model import FaultState, HealingState, IncidentState, Kind, Outcome, Refusal
+from selfheal.recovery.executors import MemoryRunner
+from selfheal.recovery.executors.memory import FAILS, HANGS, Reply
+
+from .hook import listening, silent
+from .support import RULES, engine_inside, write_project
+
+
+def heals(folder: Path, seconds: float = 0.0) -> Reply:
+    """Return a playbook's reply after which the proof is there."""
+    return Reply(seconds=seconds, effect=lambda request: (folder / "proof").touch())
+
+
+async def test_a_repeat_joins_its_fault(tmp_path: Path) -> None:
+    """A fault that is reported three times while it stands is healed once, and counted."""
+    runner = MemoryRunner({"restart.yml": heals(tmp_path, 0.5)})
+    async with engine_inside(write_project(tmp_path), runner) as engine:
+        engine.emit({"down": "web1"}, {"down": "web1"}, {"down": "web1"})
+        await engine.until(lambda: engine.told("reported again (3 times)"))
+        await engine.until(lambda: engine.states() == [IncidentState.HEALED])
+        fault = engine.record.fault(engine.incidents()[0].primary_fault_id)
+        assert (fault.count, fault.state) == (3, FaultState.HEALED)
+        assert runner.playbooks == ["restart.yml"]
+        assert len(engine.healings()) == 1
+
+
+async def test_a_fault_that_comes_back_is_healed_again(tmp_path: Path) -> None:
+    """What was healed is over: the next report opens a fault of its own."""
+    runner = MemoryRunner({"restart.yml": heals(tmp_path)})
+    async with engine_inside(write_project(tmp_path), runner) as engine:
+        for count in (1, 2):
+            engine.emit({"down": "web1"})
+            await engine.until(lambda: engine.states() == [IncidentState.HEALED] * count)
+        assert runner.playbooks == ["restart.yml", "restart.yml"]
+
+
+async def test_one_resource_is_healed_one_at_a_time(tmp_path: Path) -> None:
+    """Two components of one target are healed one after the other, another target beside them."""
+    runner = MemoryRunner({"restart.yml": heals(tmp_path, 0.4)})
+    async with engine_inside(write_project(tmp_path), runner) as engine:
+        engine.emit({"down": "web1", "component": "web"}, {"down": "web1", "component": "cache"})
+        engine.emit({"down": "web2"})
+        await engine.until(lambda: engine.all_healed(3))
+        spans = {
+            (one.resource, engine.record.fault(one.fault_id).component): (
+                one.started_at or 0.0,
+                one.ended_at or 0.0,
+            )
+            for one in engine.healings()
+        }
+    first, second = spans["web1", "web"], spans["web1", "cache"]
+    assert first[1] <= second[0]
+    assert spans["web2", "web"][0] < first[1]
+
+
+async def test_the_end_of_the_ladder_calls_a_human(tmp_path: Path) -> None:
+    """When no rung helps, the webhook gets every attempt, its rollback and what the proof saw."""
+    failed = Reply(FAILS.state, message="no space left on device")
+    runner = MemoryRunner({"replace.yml": failed})
+    async with listening() as hook:
+        folder = write_project(tmp_path, notify=hook.config)
+        async with engine_inside(folder, runner) as engine:
+            engine.emit({"down": "web1"})
+            await engine.until(lambda: hook.messages)
+            await engine.until(lambda: engine.states() == [IncidentState.MANUAL])
+            incident = engine.incidents()[0]
+            assert engine.healings()[0].outcome is Outcome.ROLLED_BACK
+            assert engine.told("told webhook 1")
+    assert runner.playbooks == [
+        "restart.yml",
+        "restart.undo.yml",
+        "replace.yml",
+        "replace.undo.yml",
+    ]
+    [message] = hook.messages
+    assert message["subject"] == "web on web1: it does not answer"
+    assert message["data"]["incident_id"] == incident.id
+    assert message["data"]["outcome"] == "rolled_back"
+    for line in (
+        "critical connection_failure: it does not answer",
+        "root cause: web-dead; reported once",
+        "decided: run restart",
+        "tried restart: rolled_back",
+        "did not hold within 0.3s; last seen: rc 1",
+        "rollback restart.yml: successful",
+        "tried replace: rolled_back",
+        "step replace.yml: failed no space left on device",
+        f"selfheal incidents show {incident.id}",
+    ):
+        assert line in message["body"]
+    assert message["text"] == f"{message['subject']}\n{message['body']}"
+
+
+@pytest.mark.parametrize(
+    ("cause", "refusal", "reason"),
+    [
+        ("", Refusal.NO_ROOT_CAUSE, "the rule names no root cause"),
+        ("power-cut", Refusal.NO_SOLUTION, "no solution's root_cause fits power-cut"),
+        ("disk-full", Refusal.APPROVAL_REQUIRED, "risk high needs a human's approval"),
+    ],
+)
+async def test_a_refusal_has_its_reason(
+    tmp_path: Path, cause: str, refusal: Refusal, reason: str
+) -> None:
+    """What is not healed is refused by name, with a reason, runs nothing and calls a human."""
+    runner = MemoryRunner()
+    async with listening() as hook:
+        folder = write_project(tmp_path, notify=hook.config)
+        async with engine_inside(folder, runner) as engine:
+            engine.emit({"down": "web1", "cause": cause})
+            await engine.until(lambda: engine.told("told webhook 1"))
+            incident = engine.incidents()[0]
+            [decision] = engine.record.decisions(incident.id)
+            assert incident.state is IncidentState.MANUAL
+            assert decision.refused is refusal
+            assert reason in " ".join(decision.reasoning)
+            assert f"refused: {refusal.value}" in engine.texts(Kind.DECISION)
+            assert engine.healings() == []
+    [message] = hook.messages
+    assert reason in message["body"]
+    assert message["data"]["outcome"] == "refused"
+    assert runner.playbooks == []
+
+
+async def test_a_webhook_that_is_down_costs_only_the_message(tmp_path: Path) -> None:
+    """A human who can't be told is told so in the timeline, and the next fault is seen to."""
+    folder = write_project(
+        tmp_path, notify={"webhooks": [{"url": "http://127.0.0.1:1/hook", "timeout": "2s"}]}
+    )
+    runner = MemoryRunner({"restart.yml": heals(tmp_path)})
+    async with engine_inside(folder, runner) as engine:
+        engine.emit({"down": "web1", "cause": "power-cut"}, {"down": "web2"})
+        await engine.until(lambda: engine.told("could not tell webhook 1"))
+        await engine.until(
+            lambda: engine.states() == [IncidentState.MANUAL, IncidentState.HEALED]
+        )
+
+
+async def test_a_slow_webhook_holds_up_no_other_fault(tmp_path: Path) -> None:
+    """While a chat service takes its time with one refusal, the next fault is already healed."""
+    async with silent() as url:
+        notify = {"webhooks": [{"url": url, "timeout": "15s"}]}
+        folder = write_project(tmp_path, notify=notify)
+        runner = MemoryRunner({"restart.yml": heals(tmp_path)})
+        async with engine_inside(folder, runner) as engine:
+            engine.emit({"down": "web1", "cause": "power-cut"}, {"down": "web2"})
+            await engine.until(lambda: IncidentState.HEALED in engine.states(), within=10.0)
+            assert not engine.told("could not tell")
+
+
+async def test_resolve_closes_what_a_human_has(tmp_path: Path) -> None:
+    """A fault that waits for a human is closed when the world says that it is over."""
+    async with engine_inside(write_project(tmp_path)) as engine:
+        engine.emit({"down": "web1", "cause": "power-cut"})
+        await engine.until(lambda: engine.states() == [IncidentState.MANUAL])
+        engine.emit({"up": "web1"})
+        await engine.until(lambda: engine.states() == [IncidentState.RESOLVED])
+        incident = engine.incidents()[0]
+        assert engine.record.fault(incident.primary_fault_id).state is FaultState.RESOLVED
+        assert incident.closed_at
+
+
+async def test_resolve_touches_only_its_target(tmp_path: Path) -> None:
+    """Another target's fault stands on."""
+    async with engine_inside(write_project(tmp_path)) as engine:
+        engine.emit({"down": "web1", "cause": "x"}, {"down": "web2", "cause": "x"})
+        await engine.until(lambda: engine.states() == [IncidentState.MANUAL] * 2)
+        engine.emit({"up": "web2"})
+        await engine.until(
+            lambda: engine.states() == [IncidentState.MANUAL, IncidentState.RESOLVED]
+        )
+
+
+async def test_resolved_while_healing_begins_no_further_rung(tmp_path: Path) -> None:
+    """The running attempt ends, undone since unproven; the next rung is refused, nobody called."""
+    runner = MemoryRunner({"restart.yml": Reply(seconds=0.5)})
+    async with listening() as hook:
+        folder = write_project(tmp_path, notify=hook.config)
+        async with engine_inside(folder, runner) as engine:
+            engine.emit({"down": "web1"})
+            await engine.until(lambda: runner.playbooks)
+            engine.emit({"up": "web1"})
+            await engine.until(lambda: engine.told("resolved: it does not answer"))
+            assert engine.healings()[0].state is HealingState.RUNNING
+            await engine.until(lambda: engine.states() == [IncidentState.RESOLVED])
+            assert "refused: fault_gone" in engine.texts(Kind.DECISION)
+    assert runner.playbooks == ["restart.yml", "restart.undo.yml"]
+    assert hook.messages == []
+
+
+async def test_a_stop_from_outside_rolls_back(tmp_path: Path) -> None:
+    """A stop that another process leaves on the record ends the running step and undoes it."""
+    runner = MemoryRunner({"restart.yml": HANGS})
+    async with engine_inside(write_project(tmp_path), runner) as engine:
+        engine.emit({"down": "web1"})
+        await engine.until(lambda: runner.playbooks)
+        engine.record.request_stop(engine.healings()[0].id, "an operator: wrong host")
+        await engine.until(lambda: engine.states() == [IncidentState.MANUAL])
+        healing = engine.healings()[0]
+        assert healing.outcome is Outcome.ROLLED_BACK
+        assert "wrong host" in healing.reason
+    assert runner.playbooks == ["restart.yml", "restart.undo.yml"]
+
+
+async def test_a_failed_rollback_stops_the_ladder(tmp_path: Path) -> None:
+    """When undoing fails no further rung is tried: a human must look."""
+    runner = MemoryRunner({"restart.undo.yml": FAILS})
+    async with engine_inside(write_project(tmp_path), runner) as engine:
+        engine.emit({"down": "web1"})
+        await engine.until(lambda: engine.states() == [IncidentState.MANUAL])
+        assert engine.healings()[0].outcome is Outcome.ROLLBACK_FAILED
+    assert runner.playbooks == ["restart.yml", "restart.undo.yml"]
+
+
+async def test_the_ladder_is_that_of_the_rulebook(tmp_path: Path) -> None:
+    """A second rung heals, and the record afterwards knows what each solution is worth."""
+    runner = MemoryRunner({"replace.yml": heals(tmp_path)})
+    async with engine_inside(write_project(tmp_path, RULES), runner) as engine:
+        engine.emit({"down": "web1"})
+        await engine.until(lambda: engine.states() == [IncidentState.HEALED])
+        rates = {one.name: one.success_rate for one in engine.record.solution_records()}
+    assert rates == {"restart": 0.0, "replace": 1.0}
