@@ -18,6 +18,8 @@ from selfheal.daemon.healer import Healer
 from selfheal.daemon.loading import Edition, load_edition
 from selfheal.daemon.lock import engine_lock
 from selfheal.daemon.mailbox import watch_inbox
+from selfheal.daemon.masked_timeline import MaskedTimeline
+from selfheal.daemon.options import EndWhen, Options
 from selfheal.daemon.rulesets import RunningRulesets
 from selfheal.decision import Policy
 from selfheal.errors import InputError
@@ -42,12 +44,14 @@ class Engine:
         *,
         rulebooks: Sequence[Path] = (),
         once: bool = False,
+        options: Options | None = None,
         out: Callable[[str], None] = lambda text: print(text, flush=True),
         clock: Clock | None = None,
     ) -> None:
         self._project = project
         self._paths = tuple(rulebooks)
         self._once = once
+        self._options = options or Options()
         self._out = out
         self._clock = clock or SystemClock()
         self._end = asyncio.Event()
@@ -61,7 +65,7 @@ class Engine:
         Raises `InputError` when a rulebook or the configuration is wrong, `StoreError` when the
         record can't be used or another engine holds it.
         """
-        edition = load_edition(self._project, self._paths)
+        edition = load_edition(self._project, self._paths, self._options)
         with engine_lock(self._project.state):
             record = open_record(self._project.database, self._clock)
             try:
@@ -73,8 +77,8 @@ class Engine:
         self._record = record
         self._edition = edition
         self._build()
-        self._rulesets = self._start(edition)
         with self._signals():
+            await self._start(edition)
             await self._runtime.resume()
             await self._healer.resume()
             inbox = self._spawn(watch_inbox(record, self._handlers(), self._clock))
@@ -119,7 +123,7 @@ class Engine:
         )
         self._services = Services(
             runner=self._runner,
-            timeline=self._record,
+            timeline=MaskedTimeline(self._record, self._options.vault),
             clock=self._clock,
             heal=self._healer.heal,
             resolve=self._healer.resolve,
@@ -130,16 +134,19 @@ class Engine:
             post_event=lambda name, event: self._rulesets.loop(name).post(event),
             shutdown=self._shutdown_asked,
             facts=lambda name: self._rulesets.facts(name),
-            out=self._out,
+            out=lambda text: self._out(self._options.vault.mask(text)),
             variables=config.vars,
+            inventory=str(project.inventory) if project.inventory.exists() else "",
             steps=self._record,
             controller=controller_from_env(os.environ),
         )
 
-    def _start(self, edition: Edition) -> RunningRulesets:
-        rulesets = RunningRulesets(edition, self._project, self._record, self._clock)
-        rulesets.start(self._services, self._source_failed)
-        return rulesets
+    async def _start(self, edition: Edition) -> None:
+        self._edition = edition
+        self._rulesets = RunningRulesets(
+            edition, self._project, self._record, self._services.timeline, self._clock
+        )
+        await self._rulesets.start(self._services, self._source_failed)
 
     async def reload(self) -> None:
         """Take up the rulebooks as they are now; wrong ones are refused whole.
@@ -147,7 +154,7 @@ class Engine:
         Facts, half-complete conditions and throttles of the old rulebooks end with them.
         """
         try:
-            edition = load_edition(self._project, self._paths)
+            edition = load_edition(self._project, self._paths, self._options)
         except InputError as error:
             log.error("reload refused, the running rulebooks stay:\n%s", error)
             text = f"reload refused, the running rulebooks stay: {error.problems[0]}"
@@ -159,17 +166,17 @@ class Engine:
         await old.stop_sources()
         await old.settle()
         await old.close()
-        self._edition = edition
-        self._rulesets = self._start(edition)
+        await self._start(edition)
         self._record.tell(Kind.ENGINE, f"reloaded: {_counts(edition)}")
 
     async def _until_end(self) -> None:
         while not self._end.is_set():
             if self._once and self._first_outcome is not None:
                 return
-            rulesets = self._rulesets
-            quiet = rulesets.idle and self._runtime.idle
-            if rulesets.has_sources and rulesets.sources_ended and quiet:
+            if self._options.end_when is EndWhen.FIRST_SOURCE and self._rulesets.a_source_ended:
+                return
+            quiet = self._rulesets.idle and self._runtime.idle
+            if self._rulesets.sources_ended and quiet:
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._end.wait(), POLL_SECONDS)

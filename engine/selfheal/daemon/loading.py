@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from selfheal.config import Project
-from selfheal.errors import Problem, RulebookError, SourceError
+from selfheal.daemon.options import Options
+from selfheal.errors import ConfigError, Problem, RulebookError, SourceError
 from selfheal.filters import Filter, load_filters
 from selfheal.model import Rulebook, Ruleset, Solution, SourceSpec
 from selfheal.plugin_lookup import Places
@@ -48,12 +49,14 @@ class Edition:
         return tuple(one for ruleset in self.rulesets for one in ruleset.solutions)
 
 
-def load_edition(project: Project, paths: Sequence[Path] = ()) -> Edition:
+def load_edition(
+    project: Project, paths: Sequence[Path] = (), options: Options | None = None
+) -> Edition:
     """Load the rulebooks at `paths`, or the project's.
 
     Raises `RulebookError` with every problem of every file; nothing of it then runs.
     """
-    variables = project.config.vars
+    variables, options = project.config.vars, options or Options()
     books: list[Rulebook] = []
     problems: list[Problem] = []
     for path in paths or [project.rulebooks]:
@@ -62,19 +65,54 @@ def load_edition(project: Project, paths: Sequence[Path] = ()) -> Edition:
         except RulebookError as error:
             problems += error.problems
     problems += _doubles(books)
+    books = [_settled(book, options, problems) for book in books]
     sources: dict[str, tuple[ReadySource, ...]] = {}
     for book in books:
         for ruleset in book.rulesets:
-            sources[ruleset.name] = tuple(_ready(book, ruleset, variables, problems))
+            sources[ruleset.name] = tuple(_ready(book, ruleset, variables, options, problems))
     if problems:
         raise RulebookError(problems)
     return Edition(tuple(books), sources)
 
 
+def _settled(book: Rulebook, options: Options, problems: list[Problem]) -> Rulebook:
+    """Fill in what the file leaves to the command line: the strategy, and passwords of vaults."""
+    try:
+        rulesets = tuple(_settled_ruleset(ruleset, options, book.path) for ruleset in book.rulesets)
+        return replace(book, rulesets=rulesets)
+    except ConfigError as error:
+        problems += error.problems
+        return book
+
+
+def _settled_ruleset(ruleset: Ruleset, options: Options, file: str) -> Ruleset:
+    def opened(part: Any, place: str = file) -> Any:
+        return replace(part, args=options.vault.reveal(part.args, place))
+
+    sources = (
+        replace(opened(source), filters=tuple(opened(one) for one in source.filters))
+        for source in ruleset.sources
+    )
+    rules = (
+        replace(rule, actions=tuple(opened(action, action.place) for action in rule.actions))
+        for rule in ruleset.rules
+    )
+    return replace(
+        ruleset,
+        sources=tuple(sources),
+        rules=tuple(rules),
+        execution_strategy=ruleset.execution_strategy or options.strategy,
+    )
+
+
 def _ready(
-    book: Rulebook, ruleset: Ruleset, variables: Mapping[str, Any], problems: list[Problem]
+    book: Rulebook,
+    ruleset: Ruleset,
+    variables: Mapping[str, Any],
+    options: Options,
+    problems: list[Problem],
 ) -> Iterator[ReadySource]:
-    places = Places(rulebook_dir=Path(book.path).parent)
+    places = Places(rulebook_dir=Path(book.path).parent, plugin_dirs=options.plugin_dirs)
     for spec in ruleset.sources:
         try:
             source = load_source(spec.type, places)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from selfheal.clock import Clock
 from selfheal.daemon.journal_queue import JournalQueue
-from selfheal.model import Event, Firing, Kind, Ruleset
+from selfheal.model import Event, Firing, Kind, Ruleset, new_id
 from selfheal.ports import JSON, Matcher, Timeline
 
 log = logging.getLogger(__name__)
+
+MAX_TOLD_BYTES = 16 * 1024
+"""Of what fired a rule, in the timeline; as JSON."""
 
 Act = Callable[[Firing], Awaitable[None]]
 """Hand a firing to the actions; waits while too much is under way."""
@@ -127,13 +133,31 @@ class RulesetLoop:
                 f"{event.source}: {_short(event.body)}",
                 data={"event_id": event.id, "ruleset": self.ruleset.name},
             )
-        for firing in firings:
+        for fired in firings:
+            firing = replace(fired, id=new_id("fi"))
             self._timeline.tell(
                 Kind.RULE,
                 f"rule “{firing.rule}” of “{firing.ruleset}” fired",
-                data={"ruleset": firing.ruleset, "rule": firing.rule},
+                data={
+                    "firing": firing.id,
+                    "ruleset": firing.ruleset,
+                    "rule": firing.rule,
+                    "event_ids": list(firing.event_ids),
+                    "matches": _bounded(firing.matches),
+                },
             )
             await self._act(firing)
+
+
+def _bounded(matches: Mapping[str, JSON]) -> dict[str, Any]:
+    """What matched, for the record: the journal has no facts, and nothing the rules added.
+
+    A message larger than the limit is left out; an event among them is in the journal."""
+    room, kept = MAX_TOLD_BYTES, dict[str, Any]()
+    for alias, body in matches.items():
+        room -= len(json.dumps(body))
+        kept[alias] = body if room >= 0 else None
+    return kept
 
 
 def _short(body: JSON) -> str:

@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from selfheal.actions import Dispatcher, Services
 from selfheal.clock import Clock
 from selfheal.config import Project
+from selfheal.daemon.host_facts import gather_host_facts
 from selfheal.daemon.journal_queue import GroupCommit, JournalQueue
 from selfheal.daemon.loading import Edition, ReadySource
 from selfheal.daemon.ruleset_loop import RulesetLoop
-from selfheal.errors import NotFoundError, SourceError
+from selfheal.errors import ExecutionError, NotFoundError, SourceError
 from selfheal.filters import apply_filters
 from selfheal.model import Kind, Ruleset
-from selfheal.ports import JSON, Record
+from selfheal.ports import JSON, Record, Timeline
 from selfheal.rules import build_matcher
 from selfheal.sources import EventLimits, SourceReport, run_source
 
@@ -28,10 +29,18 @@ POLL_SECONDS = 0.02
 class RunningRulesets:
     """Starts, addresses and stops the rulesets of one edition."""
 
-    def __init__(self, edition: Edition, project: Project, record: Record, clock: Clock) -> None:
+    def __init__(
+        self,
+        edition: Edition,
+        project: Project,
+        record: Record,
+        timeline: Timeline,
+        clock: Clock,
+    ) -> None:
         self._edition = edition
         self._project = project
         self._record = record
+        self._timeline = timeline
         self._clock = clock
         self._loops: dict[str, RulesetLoop] = {}
         self._dispatchers: dict[str, Dispatcher] = {}
@@ -40,11 +49,14 @@ class RunningRulesets:
         self.sources_failed = 0
         """Sources that could not be started, or gave up."""
 
-    def start(self, services: Services, source_failed: Callable[[str], None]) -> None:
-        """Start every ruleset, then every source."""
+    async def start(self, services: Services, source_failed: Callable[[str], None]) -> None:
+        """Start every ruleset, with the facts of its hosts if it wants them, then every source."""
         commit = GroupCommit(self._record)
         for ruleset in self._edition.rulesets:
             self._start_loop(ruleset, services, commit)
+        for ruleset in self._edition.rulesets:
+            if ruleset.gather_facts:
+                await self._gather_facts(ruleset, services)
         for name, sources in self._edition.sources.items():
             for source in sources:
                 task = asyncio.create_task(
@@ -72,13 +84,13 @@ class RunningRulesets:
 
     @property
     def sources_ended(self) -> bool:
-        """True when no source will ever bring an event again."""
-        return all(task.done() for task in self._source_tasks)
+        """True when no source will ever bring an event again, and there was one."""
+        return bool(self._source_tasks) and all(task.done() for task in self._source_tasks)
 
     @property
-    def has_sources(self) -> bool:
-        """True when the edition names any source at all."""
-        return bool(self._source_tasks)
+    def a_source_ended(self) -> bool:
+        """True when one source will never bring an event again."""
+        return any(task.done() for task in self._source_tasks)
 
     @property
     def idle(self) -> bool:
@@ -111,12 +123,23 @@ class RunningRulesets:
             build_matcher(ruleset, config.vars, self._clock, config.join_engine),
             JournalQueue(ruleset.name, commit, self._clock, config.queue_size),
             dispatcher.act,
-            self._record,
+            self._timeline,
             self._clock,
         )
         self._dispatchers[ruleset.name] = dispatcher
         self._loops[ruleset.name] = loop
         self._loop_tasks.append(asyncio.create_task(loop.run(), name=f"ruleset {ruleset.name}"))
+
+    async def _gather_facts(self, ruleset: Ruleset, services: Services) -> None:
+        try:
+            facts = await gather_host_facts(services.runner, ruleset.hosts)
+        except ExecutionError as error:
+            text = f"no facts for ruleset {ruleset.name}: {error}"
+            log.error("%s", text)
+            self._timeline.tell(Kind.ENGINE, text, data={"ruleset": ruleset.name})
+            return
+        for fact in facts:
+            await self._loops[ruleset.name].assert_fact(fact)
 
     async def _run_source(
         self, ready: ReadySource, queue: JournalQueue, failed: Callable[[str], None]
@@ -135,12 +158,12 @@ class RunningRulesets:
             )
         except SourceError as error:
             self.sources_failed += 1
-            self._record.tell(Kind.SOURCE, str(error), data={"source": ready.spec.name})
+            self._timeline.tell(Kind.SOURCE, str(error), data={"source": ready.spec.name})
             failed(str(error))
 
     def _tell(self, report: SourceReport) -> None:
         log.info("%s", report.text)
-        self._record.tell(
+        self._timeline.tell(
             Kind.SOURCE,
             report.text,
             data={"source": report.source, "kind": report.kind.value, "count": report.count},

@@ -122,8 +122,8 @@ class Ruleset:
     """The same as written; empty when the rulebook doesn't say."""
     match_multiple_rules: bool = False
     """An event may fire several rules."""
-    execution_strategy: ExecutionStrategy = ExecutionStrategy.SEQUENTIAL
-    """How its firings are acted on."""
+    execution_strategy: ExecutionStrategy | None = None
+    """How its firings are acted on; None: as the engine is told, sequentially by default."""
     solutions: tuple[Solution, ...] = ()
     """What it adds to the knowledge base."""
     place: str = ""
@@ -156,3 +156,5 @@ class Firing:
     """Unix time."""
     event_ids: tuple[str, ...] = ()
     """Ids of the journal's events among the matches; facts have none."""
+    id: str = ""
+    """Tells it from other firings in the record; empty until the engine acts on it."""

@@ -111,10 +111,11 @@ def _ruleset(document: Document, path: KeyPath, part: RulesetPart) -> Ruleset:
         rules=tuple(rules),
         gather_facts=part.gather_facts,
         match_multiple_rules=part.match_multiple_rules,
-        execution_strategy=ExecutionStrategy(part.execution_strategy),
         solutions=tuple(solution.noun(name, hosts) for solution in part.solutions),
         place=document.place(path),
     )
+    if part.execution_strategy:
+        ruleset = replace(ruleset, execution_strategy=ExecutionStrategy(part.execution_strategy))
     if ttl := part.default_events_ttl:
         return replace(ruleset, default_events_ttl=ttl.seconds, default_events_ttl_text=ttl.text)
     return ruleset

@@ -23,7 +23,7 @@ class RulesetPart(Part):
     gather_facts: bool = False
     match_multiple_rules: bool = False
     default_events_ttl: Duration = absent()
-    execution_strategy: Literal["sequential", "parallel"] = "sequential"
+    execution_strategy: Literal["sequential", "parallel"] = absent()
     topology: Reserved = None
     monitors: Reserved = None
     predictions: Reserved = None
