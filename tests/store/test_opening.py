@@ -43,6 +43,21 @@ def test_an_open_mode_is_closed(file: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
 
 
+def test_opening_a_second_time_keeps_the_first_alive(file: Path) -> None:
+    """A second connection of one process does not cut the first off from other processes' writes.
+
+    Closing any descriptor of a file lets go the locks that SQLite holds on it in that process."""
+    first = open_record(file)
+    open_record(file).close()
+    write = "from selfheal.store import open_record; from selfheal.model import Kind; "
+    write += f"r = open_record({str(file)!r}); r.tell(Kind.ENGINE, 'from outside'); r.close()"
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", write], check=True)
+    seen = [entry.text for entry in first.entries()]
+    first.close()
+    assert seen == ["from outside"] * 2
+
+
 def test_settings_of_a_durable_file(file: Path) -> None:
     """Write-ahead log, full sync, foreign keys and a busy timeout are on."""
     record = open_record(file)
