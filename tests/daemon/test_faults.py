@@ -139,9 +139,7 @@ async def test_a_webhook_that_is_down_costs_only_the_message(tmp_path: Path) -> 
     async with engine_inside(folder, runner) as engine:
         engine.emit({"down": "web1", "cause": "power-cut"}, {"down": "web2"})
         await engine.until(lambda: engine.told("could not tell webhook 1"))
-        await engine.until(
-            lambda: engine.states() == [IncidentState.MANUAL, IncidentState.HEALED]
-        )
+        await engine.until(lambda: engine.states() == [IncidentState.MANUAL, IncidentState.HEALED])
 
 
 async def test_a_slow_webhook_holds_up_no_other_fault(tmp_path: Path) -> None:

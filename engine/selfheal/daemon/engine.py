@@ -55,6 +55,7 @@ class Engine:
         self._out = out
         self._clock = clock or SystemClock()
         self._end = asyncio.Event()
+        self._reloading = asyncio.Lock()
         self._end_delay = project.config.drain_timeout
         self._first_outcome: Outcome | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -151,8 +152,13 @@ class Engine:
     async def reload(self) -> None:
         """Take up the rulebooks as they are now; wrong ones are refused whole.
 
-        Facts, half-complete conditions and throttles of the old rulebooks end with them.
+        Facts, half-complete conditions and throttles of the old rulebooks end with them. Reloads
+        come one after the other: two at once would leave an edition running that nobody knows.
         """
+        async with self._reloading:
+            await self._reload()
+
+    async def _reload(self) -> None:
         try:
             edition = load_edition(self._project, self._paths, self._options)
         except InputError as error:
@@ -165,6 +171,8 @@ class Engine:
         old = self._rulesets
         await old.stop_sources()
         await old.settle()
+        if self._end.is_set():
+            return  # the shutdown sees to the old ones
         await old.close()
         await self._start(edition)
         self._record.tell(Kind.ENGINE, f"reloaded: {_counts(edition)}")
@@ -176,7 +184,8 @@ class Engine:
             if self._options.end_when is EndWhen.FIRST_SOURCE and self._rulesets.a_source_ended:
                 return
             quiet = self._rulesets.idle and self._runtime.idle
-            if self._rulesets.sources_ended and quiet:
+            # While a reload is under way its sources have ended, but not for good.
+            if self._rulesets.sources_ended and quiet and not self._reloading.locked():
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._end.wait(), POLL_SECONDS)
@@ -219,7 +228,7 @@ class Engine:
         self._end.set()
 
     def _source_failed(self, why: str) -> None:
-        body = f"{why}\nThe engine does not hear this source until it is restarted or reloaded."
+        body = f"{why}\nUntil it works again the engine does not hear this source."
         self._spawn(self._notifier.notify("an event source has failed", body, {}))
 
     def _incident_ended(self, outcome: Outcome) -> None:

@@ -19,11 +19,13 @@ from selfheal.filters import apply_filters
 from selfheal.model import Kind, Ruleset
 from selfheal.ports import JSON, Record, Timeline
 from selfheal.rules import build_matcher
-from selfheal.sources import EventLimits, SourceReport, run_source
+from selfheal.sources import EventLimits, ReportKind, SourceReport, run_source
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.02
+FAILURES_TO_TELL = 3
+"""So often a source may fail in a row before a human is told; once is a hiccup."""
 
 
 class RunningRulesets:
@@ -60,7 +62,7 @@ class RunningRulesets:
         for name, sources in self._edition.sources.items():
             for source in sources:
                 task = asyncio.create_task(
-                    self._run_source(source, self._loops[name].queue, source_failed),
+                    self._run_source(source, name, source_failed),
                     name=f"source {source.spec.name}",
                 )
                 self._source_tasks.append(task)
@@ -142,17 +144,17 @@ class RunningRulesets:
             await self._loops[ruleset.name].assert_fact(fact)
 
     async def _run_source(
-        self, ready: ReadySource, queue: JournalQueue, failed: Callable[[str], None]
+        self, ready: ReadySource, ruleset: str, failed: Callable[[str], None]
     ) -> None:
         config = self._project.config
         try:
             await run_source(
                 ready.spec,
                 ready.source,
-                queue,
+                self._loops[ruleset].queue,
                 variables=config.vars,
                 pipeline=functools.partial(apply_filters, ready.filters),
-                report=self._tell,
+                report=functools.partial(self._tell, failed),
                 limits=EventLimits(max_bytes=config.max_event_size),
                 clock=self._clock,
             )
@@ -161,13 +163,15 @@ class RunningRulesets:
             self._timeline.tell(Kind.SOURCE, str(error), data={"source": ready.spec.name})
             failed(str(error))
 
-    def _tell(self, report: SourceReport) -> None:
+    def _tell(self, failed: Callable[[str], None], report: SourceReport) -> None:
         log.info("%s", report.text)
         self._timeline.tell(
             Kind.SOURCE,
             report.text,
             data={"source": report.source, "kind": report.kind.value, "count": report.count},
         )
+        if report.kind is ReportKind.FAILED and report.count == FAILURES_TO_TELL:
+            failed(report.text)
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
