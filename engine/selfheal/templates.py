@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import math
 import posixpath
 from collections.abc import Mapping
 from functools import lru_cache
@@ -13,6 +15,8 @@ from jinja2.exceptions import TemplateError as JinjaError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from selfheal.errors import TemplateError
+
+_LONGEST_LITERAL = 4096
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
@@ -36,19 +40,45 @@ def is_template(value: str) -> bool:
     return "{{" in value or "{%" in value
 
 
-def render(value: Any, context: Mapping[str, Any]) -> Any:
+def render(value: Any, context: Mapping[str, Any], *, literals: bool = False) -> Any:
     """Return `value` with the Jinja in its strings rendered, containers copied.
 
     A string that is one `{{ expression }}` becomes the expression's value with its type; any
-    other template becomes text. Keys are left alone. Raises `TemplateError`.
+    other template becomes text. With `literals` a text that came out of a template and spells a
+    number, boolean, list or mapping in Python becomes that, as in ansible-rulebook. Keys are left
+    alone. Raises `TemplateError`.
     """
     if isinstance(value, str):
-        return _render_text(value, context) if is_template(value) else value
+        if not is_template(value):
+            return value
+        rendered = _render_text(value, context)
+        return _literal(rendered) if literals and isinstance(rendered, str) else rendered
     if isinstance(value, Mapping):
-        return {key: render(item, context) for key, item in value.items()}
+        return {key: render(item, context, literals=literals) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [render(item, context) for item in value]
+        return [render(item, context, literals=literals) for item in value]
     return value
+
+
+def _literal(text: str) -> Any:
+    """Return what a short text spells in Python if that is JSON, else the text."""
+    if len(text) > _LONGEST_LITERAL:
+        return text
+    try:
+        value = ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return text
+    return value if _is_json(value) else text
+
+
+def _is_json(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_json(item) for key, item in value.items())
+    if isinstance(value, list):
+        return all(_is_json(item) for item in value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, bool | int | str)
 
 
 def check_syntax(value: str) -> None:

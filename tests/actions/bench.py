@@ -137,7 +137,7 @@ class Bench:
 def firing(event: JSON | None = None, **events: JSON) -> Firing:
     """A firing of the rule `r`."""
     matches = {"m": event} if event is not None else events
-    return Firing("web", "r", matches, at=1000.0, event_ids=("ev-1",))
+    return Firing("web", "r", matches, at=1000.0, event_ids=("ev-1",), id="fi-1")
 
 
 async def run_one(name: str, args: Mapping[str, Any], event: JSON, **options: Any) -> Bench:

@@ -32,6 +32,7 @@ async def test_actions_of_a_firing_run_in_order() -> None:
     assert bench.told[0].data == {
         "ruleset": "web",
         "rule": "r",
+        "firing": "fi-1",
         "event_ids": ["ev-1"],
         "index": 0,
         "action": "debug",

@@ -33,7 +33,6 @@ def test_wrong_durations(given: object) -> None:
         ("range", {}, "source range: argument 'limit' is required"),
         ("range", {"limt": 1}, "unknown argument 'limt' .did you mean 'limit'"),
         ("range", {"limit": "five"}, "argument 'limit': .*integer"),
-        ("generic", {}, "one of 'payload' and 'payload_file' is required"),
         ("generic", {"payload": ["text"]}, "argument 'payload"),
         ("generic", {"payload": [], "time_format": "unix"}, "argument 'time_format'"),
         ("webhook", {}, "argument 'port' is required"),

@@ -32,6 +32,7 @@ async def test_tick() -> None:
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
+        ({}, []),
         ({"payload": {"a": 1}}, [{"a": 1}]),
         ({"payload": [{"a": 1}, {}, None, {"b": 2}]}, [{"a": 1}, {"b": 2}]),
         ({"payload": [{"a": 1}], "loop_count": 2}, [{"a": 1}, {"a": 1}]),

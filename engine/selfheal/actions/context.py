@@ -114,8 +114,12 @@ class ActionContext:
 
     @property
     def matches(self) -> JSON:
-        """`{"event": …}` for a rule over one event, else `{"events": {alias: …}}`."""
+        """`{"event": …}` for a rule over one event, else `{"events": {alias: …}}`.
+
+        A rule that fires because something is not there has an empty event."""
         found = self.firing.matches
+        if not found:
+            return {"event": {}}
         return {"event": found["m"]} if set(found) == {"m"} else {"events": found}
 
     @property

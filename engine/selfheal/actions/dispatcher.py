@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import cast
 
 from selfheal.actions.context import ActionContext, ActionResult, ActionStatus, Services
-from selfheal.actions.registry import ACTIONS
+from selfheal.actions.registry import ACTIONS, MESSAGE_ACTIONS
 from selfheal.errors import SelfhealError
 from selfheal.model import ActionSpec, ExecutionStrategy, Firing, Kind, Rule, Ruleset
 from selfheal.templates import render
@@ -127,7 +127,9 @@ class Dispatcher:
 
     async def _call(self, firing: Firing, spec: ActionSpec) -> ActionResult:
         context = ActionContext(firing, self._hosts, self._services)
-        args = render(spec.args, context.template_variables)
+        # What becomes an event or a fact is compared by conditions, which tell 86 from "86".
+        literals = spec.name in MESSAGE_ACTIONS
+        args = render(spec.args, context.template_variables, literals=literals)
         return await ACTIONS[spec.name](args, context)
 
     def _tell(self, firing: Firing, index: int, result: ActionResult) -> None:

@@ -26,6 +26,9 @@ from selfheal.actions.context import ActionContext, ActionResult
 Run = Callable[[Args, ActionContext], Awaitable[ActionResult]]
 """Do it. Raises SelfhealError when it can't; a run that failed is a result that says so."""
 
+MESSAGE_ACTIONS = frozenset({"set_fact", "retract_fact", "post_event"})
+"""Those whose arguments become events or facts."""
+
 ACTIONS: Mapping[str, Run] = {
     "none": none.run,
     "debug": debug.run,

@@ -154,21 +154,27 @@ class RunningRulesets:
                 self._loops[ruleset].queue,
                 variables=config.vars,
                 pipeline=functools.partial(apply_filters, ready.filters),
-                report=functools.partial(self._tell, failed),
+                report=functools.partial(self._tell, ruleset, failed),
                 limits=EventLimits(max_bytes=config.max_event_size),
                 clock=self._clock,
             )
         except SourceError as error:
             self.sources_failed += 1
-            self._timeline.tell(Kind.SOURCE, str(error), data={"source": ready.spec.name})
+            data = {"ruleset": ruleset, "source": ready.spec.name}
+            self._timeline.tell(Kind.SOURCE, str(error), data=data)
             failed(str(error))
 
-    def _tell(self, failed: Callable[[str], None], report: SourceReport) -> None:
+    def _tell(self, ruleset: str, failed: Callable[[str], None], report: SourceReport) -> None:
         log.info("%s", report.text)
         self._timeline.tell(
             Kind.SOURCE,
             report.text,
-            data={"source": report.source, "kind": report.kind.value, "count": report.count},
+            data={
+                "ruleset": ruleset,
+                "source": report.source,
+                "kind": report.kind.value,
+                "count": report.count,
+            },
         )
         if report.kind is ReportKind.FAILED and report.count == FAILURES_TO_TELL:
             failed(report.text)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import model_validator
 
 from selfheal.clock import Clock, SystemClock
 from selfheal.errors import SourceError
@@ -24,7 +23,7 @@ class Args(Arguments):
     """What a rulebook may say."""
 
     payload: Payload | dict[str, Any] | None = None
-    """The events: a list, or a single one. Empty ones are skipped."""
+    """The events: a list, or a single one; none: the source only waits. Empty ones are skipped."""
     payload_file: str = ""
     """YAML file with the events; wins over `payload`."""
     final_payload: dict[str, Any] | None = None
@@ -59,12 +58,6 @@ class Args(Arguments):
     """Accepted and without effect, as in ansible-rulebook."""
     check_env_vars: dict[str, str] | None = None
     """Environment variables that must have these values, or the source does not start."""
-
-    @model_validator(mode="after")
-    def _has_events(self) -> Args:
-        if "payload" not in self.model_fields_set and not self.payload_file:
-            raise ValueError("one of 'payload' and 'payload_file' is required")
-        return self
 
 
 async def main(queue: EventQueue, args: dict[str, Any]) -> None:
