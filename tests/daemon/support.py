@@ -10,13 +10,16 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from unittest import mock
 
 import pytest
 
+import selfheal
 from selfheal.config import load_project
 from selfheal.daemon.engine import Engine
 from selfheal.model import Entry, Healing, HealingState, Incident, IncidentState, Kind
@@ -110,6 +113,44 @@ def write_project(
     return folder
 
 
+def with_source(source: str, rules: str = RULES) -> str:
+    """Return the rules with a source (YAML on one line)."""
+    return rules.replace("  hosts: all\n", f"  hosts: all\n  sources:\n    - {source}\n")
+
+
+def post(url: str, data: bytes) -> int:
+    """POST JSON; return the status."""
+    request = urllib.request.Request(  # noqa: S310 - loopback http
+        url, data=data, headers={"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - as above
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+class Install(NamedTuple):
+    """A Python with selfheal, and the environment it needs."""
+
+    python: str
+    env: dict[str, str]
+
+
+INSTALL = Install(sys.executable, dict(os.environ))
+
+
+def without_ansible_installed(folder: Path) -> Install:
+    """Return an installation of selfheal that finds no Ansible, neither beside it nor on PATH."""
+    (folder / "bin").mkdir(parents=True)
+    python = folder / "bin" / "python"
+    python.symlink_to(Path(sys.executable).resolve())
+    packages = [str(Path(selfheal.__file__).parents[1]), *(one for one in sys.path if one)]
+    env = {"PATH": str(folder / "bin"), "PYTHONPATH": os.pathsep.join(packages)}
+    return Install(str(python), {"HOME": str(folder), **env})
+
+
 class Observer:
     """Reads the record beside the engine, as the command line does, and leaves it messages."""
 
@@ -191,24 +232,24 @@ async def engine_inside(
 
 def without_ansible(runner: MemoryRunner) -> contextlib.AbstractContextManager[Any]:
     """Put `runner` where an engine would build the one that starts Ansible."""
-    return mock.patch("selfheal.daemon.engine.AnsibleRunner", lambda *_, **__: runner)
+    return mock.patch("selfheal.daemon.engine.AnsibleRunner", return_value=runner)
 
 
 class EngineProcess(Observer):
     """`selfheal-engine` as a program of its own."""
 
-    def __init__(self, folder: Path, *options: str, **environment: str) -> None:
+    def __init__(self, folder: Path, *options: str, install: Install = INSTALL) -> None:
         super().__init__(folder)
         seen = self.entries()
         self._before = seen[-1].seq if seen else 0
         self._log = folder / "engine.log"
         with self._log.open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "selfheal.cli", "engine", "-p", str(folder), *options],
+                [install.python, "-m", "selfheal.cli", "engine", "-p", str(folder), *options],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **environment},
+                env=install.env,
             )
 
     @property
@@ -250,9 +291,11 @@ class EngineProcess(Observer):
 
 
 @contextlib.contextmanager
-def engine_process(folder: Path, *options: str, **environment: str) -> Iterator[EngineProcess]:
+def engine_process(
+    folder: Path, *options: str, install: Install = INSTALL
+) -> Iterator[EngineProcess]:
     """Start `selfheal-engine`, wait until it is ready, and end it with the block."""
-    engine = EngineProcess(folder, *options, **environment)
+    engine = EngineProcess(folder, *options, install=install)
     try:
         yield engine.ready()
     finally:

@@ -6,7 +6,6 @@ import asyncio
 import json
 import signal
 import socket
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from selfheal.model import (
 from selfheal.recovery.executors import MemoryRunner
 from selfheal.recovery.executors.memory import FAILS, Reply
 from selfheal.store import open_record
-from tests.servers.base import free_port
+from tests.servers.base import free_port, listens
 
 from .hook import listening
 from .support import (
@@ -40,25 +39,13 @@ from .support import (
     engine_process,
     marked_processes,
     needs_ansible,
+    post,
+    with_source,
     without_ansible,
     write_project,
 )
 
 BROKEN = RULES.replace("event.down is defined", "event.down is is")
-
-
-def with_source(source: str, rules: str = RULES) -> str:
-    """Return the rules with a source (YAML on one line)."""
-    return rules.replace("  hosts: all\n", f"  hosts: all\n  sources:\n    - {source}\n")
-
-
-def post(url: str, data: bytes) -> int:
-    """POST JSON; return the status."""
-    request = urllib.request.Request(  # noqa: S310 - loopback http
-        url, data=data, headers={"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
-        return int(answer.status)
 
 
 # Reload.
@@ -95,7 +82,7 @@ async def test_reload_by_message(tmp_path: Path) -> None:
 
 
 async def test_a_healing_under_way_survives_a_reload(tmp_path: Path) -> None:
-    """Its ladder was frozen when it was accepted: a rulebook without the solution changes nothing."""
+    """Its ladder was frozen when it was accepted: a rulebook without it changes nothing."""
     folder = write_project(tmp_path)
     proof = Reply(seconds=1.0, effect=lambda request: (folder / "proof").touch())
     runner = MemoryRunner({"restart.yml": proof})
@@ -234,7 +221,7 @@ def test_what_was_acknowledged_is_on_disk(tmp_path: Path) -> None:
     port = free_port()
     folder = write_project(tmp_path, with_source(f"webhook: {{host: 127.0.0.1, port: {port}}}"))
     with engine_process(folder) as engine:
-        engine.until(lambda: _listens(port))
+        engine.until(lambda: listens(port))
         url = f"http://127.0.0.1:{port}/endpoint"
         statuses = [post(url, json.dumps({"i": i}).encode()) for i in range(20)]
         engine.send(signal.SIGKILL)
@@ -242,11 +229,6 @@ def test_what_was_acknowledged_is_on_disk(tmp_path: Path) -> None:
         kept = _journal(folder)
     assert statuses == [200] * 20
     assert [body["payload"]["i"] for body in kept] == list(range(20))
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _journal(folder: Path) -> list[dict[str, Any]]:
@@ -341,31 +323,6 @@ async def test_the_engine_ends_when_every_source_has(tmp_path: Path) -> None:
     observer = Observer(folder)
     assert observer.states() == [IncidentState.HEALED]
     observer.record.close()
-
-
-async def test_a_source_that_raises_is_started_again(tmp_path: Path) -> None:
-    """It is told in the timeline, and its next run brings the event."""
-    folder = write_project(tmp_path, with_source("flaky: {}"))
-    plugins = folder / "rulebooks" / "sources"
-    plugins.mkdir()
-    (plugins / "flaky.py").write_text(FLAKY.format(seen=tmp_path / "seen"))
-    async with engine_inside(folder) as engine:
-        await engine.until(lambda: len(engine.incidents()) == 1)
-        failures = [one for one in engine.entries(Kind.SOURCE) if "the line is dead" in one.text]
-        assert "started again in" in failures[0].text
-
-
-FLAKY = """
-import asyncio, pathlib
-
-async def main(queue, args):
-    seen = pathlib.Path("{seen}")
-    if not seen.exists():
-        seen.touch()
-        raise RuntimeError("the line is dead")
-    await queue.put({{"down": "web1", "cause": "x"}})
-    await asyncio.sleep(3600)
-"""
 
 
 async def test_a_port_in_use_is_told_and_the_engine_goes_on(tmp_path: Path) -> None:
