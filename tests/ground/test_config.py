@@ -20,7 +20,8 @@ def test_a_project_without_configuration_has_the_defaults(tmp_path: Path) -> Non
 def test_durations_and_nested_keys_are_read(tmp_path: Path) -> None:
     """Durations are written as everywhere else."""
     (tmp_path / "selfheal.yml").write_text(
-        "drain_timeout: 1m30s\nnotify:\n  webhooks:\n    - {url: 'http://127.0.0.1:1/', timeout: 2s}\n"
+        "drain_timeout: 1m30s\n"
+        "notify:\n  webhooks:\n    - {url: 'http://127.0.0.1:1/', timeout: 2s}\n"
     )
     config = load_project(tmp_path).config
     assert config.drain_timeout == 90

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -62,7 +63,5 @@ def test_what_an_event_says_is_never_a_template() -> None:
 @given(st.text(max_size=60))
 def test_no_template_raises_anything_else(text: str) -> None:
     """Any text whatever renders, or raises TemplateError."""
-    try:
+    with contextlib.suppress(TemplateError):
         render(text, CONTEXT)
-    except TemplateError:
-        pass
