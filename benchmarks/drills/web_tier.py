@@ -86,9 +86,10 @@ class WebTier:
         """The status that users see through HAProxy; 0 when nothing answers."""
         return http_status(f"{self.haproxy.url}/")
 
-    def supervisor(self) -> Any:
-        """supervisord's own interface, faster than supervisorctl."""
-        return ServerProxy(f"{self.supervisord.http_url}/RPC2").supervisor
+    def supervise(self, order: str, program: str) -> None:
+        """Give supervisord an order (startProcess, stopProcess); faster than supervisorctl."""
+        with ServerProxy(f"{self.supervisord.http_url}/RPC2") as supervisord:
+            getattr(supervisord.supervisor, order)(program)
 
     def alerts(self) -> list[str]:
         """Names of the alerts that fire now, by Alertmanager's word."""
@@ -101,7 +102,7 @@ class WebTier:
         well = "every server is well"
         await_fact(well, lambda: self.page() == 200 and self.primary.ready())
         await_fact(well, lambda: self.standby.ready() and self.nginx.ready())
-        await_fact(well, lambda: self.redis.try_ask("SET", "cache:0", "x") == "OK")
+        await_fact(well, lambda: self.redis.try_ask("SET", "probe:0", "x") == "OK")
         await_fact("Prometheus sees all", self._sees_all)
         await_fact("no alert fires", lambda: not self.alerts())
         await_fact("the engine rests", self._rests)
