@@ -17,7 +17,7 @@ from selfheal.cli.exits import FAILED, Exit
 from selfheal.cli.output import output_option, print_rows
 from selfheal.cli.project import project_option
 from selfheal.config import load_project
-from selfheal.errors import SelfhealError
+from selfheal.errors import ExecutionError, SelfhealError
 
 EXTRAS = {"postgres": "asyncpg", "kafka": "aiokafka"}
 
@@ -72,11 +72,16 @@ def _ansible() -> str:
     from selfheal.recovery.executors.ansible import find_ansible_playbook
 
     program = find_ansible_playbook()
-    answer = subprocess.run(
-        [program, "--version"], capture_output=True, text=True, timeout=60, check=False
-    )
-    first = answer.stdout.splitlines()[0] if answer.stdout else answer.stderr.strip()
-    return f"{program}: {first}"
+    try:
+        answer = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ExecutionError(f"{program} does not run: {error}") from error
+    said = (answer.stdout or answer.stderr).strip().splitlines() or ["it says nothing"]
+    if answer.returncode != 0:
+        raise ExecutionError(f"{program} ends with {answer.returncode}: {said[-1]}")
+    return f"{program}: {said[0]}"
 
 
 def _join_engine() -> str:
@@ -99,11 +104,11 @@ def _configuration(folder: Path) -> str:
 
 
 def _rulebooks(folder: Path) -> str:
-    from selfheal.rulebook import load_directory
+    from selfheal.daemon.loading import load_edition
 
     project = load_project(folder)
     if not project.rulebooks.exists():
         return "none"
-    books = load_directory(project.rulebooks, playbooks=project.playbooks)
-    rules = sum(len(ruleset.rules) for book in books for ruleset in book.rulesets)
-    return f"{len(books)} files, {rules} rules"
+    edition = load_edition(project)
+    rules = sum(len(ruleset.rules) for ruleset in edition.rulesets)
+    return f"{len(edition.rulebooks)} files, {rules} rules"

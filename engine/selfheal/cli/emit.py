@@ -31,14 +31,16 @@ def command(event: str, ruleset: str, folder: Path) -> None:
 
 
 def _read(event: str) -> dict[str, Any]:
-    if event == "-":
-        text = sys.stdin.read()
-    elif event.startswith("@"):
-        text = Path(event[1:]).read_text(encoding="utf-8")
-    else:
-        text = event
     try:
+        if event == "-":
+            text = sys.stdin.buffer.read().decode("utf-8")
+        elif event.startswith("@"):
+            text = Path(event[1:]).read_text(encoding="utf-8")
+        else:
+            text = event
         body = json.loads(text)
+    except OSError as error:
+        raise click.UsageError(f"the event can't be read: {error}") from error
     except (ValueError, RecursionError) as error:
         raise click.UsageError(f"the event is not JSON: {error}") from error
     if not isinstance(body, dict):

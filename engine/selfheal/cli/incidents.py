@@ -9,7 +9,7 @@ import click
 
 from selfheal.cli.output import output_option, plain, print_data, print_rows, timestamp
 from selfheal.cli.project import project_option, record_of
-from selfheal.model import Entry, Incident
+from selfheal.model import Entry, Incident, IncidentState
 from selfheal.ports import Record
 
 
@@ -19,7 +19,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--state", default="", help="Only open, healed, resolved or manual ones.")
+@click.option("--state", type=click.Choice([one.value for one in IncidentState]), default="")
 @click.option("-n", "--limit", default=50, show_default=True, help="At most so many.")
 @project_option
 @output_option

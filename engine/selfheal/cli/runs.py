@@ -24,7 +24,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--state", default="", help="Only queued, running or done ones.")
+@click.option("--state", type=click.Choice([one.value for one in HealingState]), default="")
 @click.option("-n", "--limit", default=50, show_default=True, help="At most so many.")
 @project_option
 @output_option

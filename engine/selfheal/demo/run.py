@@ -26,7 +26,7 @@ def run_demo(*, keep: bool, plain: bool) -> int:
     screen = Screen(plain=plain)
     try:
         _require_ansible()
-        with _sigterm_as_interrupt(), _temporary_folder(screen, keep) as folder:
+        with _signals_as_interrupt(), _temporary_folder(screen, keep) as folder:
             return _play(build_site(folder), screen)
     except KeyboardInterrupt:
         screen.say("interrupted; everything was stopped and removed")
@@ -139,13 +139,15 @@ def _require_ansible() -> None:
 
 
 @contextlib.contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    """Clean up on SIGTERM as on Ctrl-C."""
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _signals_as_interrupt() -> Iterator[None]:
+    """Clean up on SIGTERM, and when the terminal is closed, as on Ctrl-C."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    previous = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

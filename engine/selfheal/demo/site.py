@@ -20,6 +20,7 @@ from pathlib import Path
 from selfheal.errors import SelfhealError
 
 START_SECONDS = 20.0
+END_SECONDS = 10.0
 
 
 @dataclass(slots=True)
@@ -114,7 +115,8 @@ def build_site(folder: Path) -> Site:
     for name in ("playbooks", "rulebooks", "inventory"):
         shutil.copytree(source / name, folder / "project" / name)
     port = _free_port()
-    settings = {"vars": {"site": str(folder), "port": port}}
+    # Whoever interrupts the demo does not wait for a healing to end.
+    settings = {"vars": {"site": str(folder), "port": port}, "drain_timeout": 0}
     (folder / "project" / "selfheal.yml").write_text(json.dumps(settings))
     return Site(folder, port, [])
 
@@ -135,11 +137,11 @@ def wait_for(fact: Callable[[], bool], complaint: str) -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM, a grace of five seconds, then SIGKILL for the whole session."""
+    """SIGTERM, a grace that an engine needs to end its playbook, then SIGKILL for the session."""
     if process.poll() is None:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(5)
+            process.wait(END_SECONDS)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
