@@ -32,4 +32,4 @@ def replay(folder: Path, level: int) -> Iterator[Verdict]:
 
 def _verdict(folder: Path, record: Mapping[str, Any], level: int) -> Verdict:
     with tempfile.TemporaryDirectory(prefix="selfheal-e2e-") as place:
-        return compare(record, run(folder, record, Path(place)), level)
+        return compare(folder, record, run(folder, record, Path(place)), level)
