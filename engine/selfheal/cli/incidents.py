@@ -19,14 +19,14 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--state", type=click.Choice([one.value for one in IncidentState]), default="")
+@click.option("--state", type=click.Choice([one.value for one in IncidentState]), help="Only those.")
 @click.option("-n", "--limit", default=50, show_default=True, help="At most so many.")
 @project_option
 @output_option
-def list_(state: str, limit: int, folder: Path, output: str) -> None:
+def list_(state: str | None, limit: int, folder: Path, output: str) -> None:
     """List incidents, newest first."""
     with record_of(folder) as record:
-        rows = [_row(record, one) for one in record.incidents(limit=limit, state=state)]
+        rows = [_row(record, one) for one in record.incidents(limit=limit, state=state or "")]
     columns = ["id", "state", "severity", "component", "target", "message", "opened"]
     print_rows(rows, columns, output)
 

@@ -24,14 +24,14 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--state", type=click.Choice([one.value for one in HealingState]), default="")
+@click.option("--state", type=click.Choice([one.value for one in HealingState]), help="Only those.")
 @click.option("-n", "--limit", default=50, show_default=True, help="At most so many.")
 @project_option
 @output_option
-def list_(state: str, limit: int, folder: Path, output: str) -> None:
+def list_(state: str | None, limit: int, folder: Path, output: str) -> None:
     """List healings, newest first."""
     with record_of(folder) as record:
-        rows = [_row(one) for one in record.healings(limit=limit, state=state)]
+        rows = [_row(one) for one in record.healings(limit=limit, state=state or "")]
     columns = ["id", "state", "outcome", "resource", "solution", "attempts", "took", "created"]
     print_rows(rows, columns, output)
 

@@ -12,8 +12,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-FOLDER = Path(sys.argv[1])
-SOCKET = FOLDER / "supervisor.sock"
+FOLDER = Path(sys.argv[1]).absolute()
+# The socket is named from inside the folder: a path to it may be longer than sockets allow.
+os.chdir(FOLDER)
+SOCKET = "supervisor.sock"
 
 
 class Supervisor:
@@ -47,7 +49,7 @@ class Supervisor:
     def obey(self) -> None:
         """Serve commands until killed, one connection at a time."""
         with socket.socket(socket.AF_UNIX) as server:
-            server.bind(str(SOCKET))
+            server.bind(SOCKET)
             server.listen()
             while True:
                 connection, _ = server.accept()
@@ -61,7 +63,7 @@ class Supervisor:
 def ask(verb: str) -> str:
     """Send one command to the running supervisor and return its answer."""
     with socket.socket(socket.AF_UNIX) as client:
-        client.connect(str(SOCKET))
+        client.connect(SOCKET)
         client.sendall(verb.encode())
         return client.recv(256).decode()
 
