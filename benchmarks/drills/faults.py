@@ -181,6 +181,5 @@ REDIS_FULL_OF_ORDERS = Drill(
     ends_as=IncidentState.MANUAL,
 )
 
-# In this order: a frozen backend leaves a trace in Prometheus for 10 s (rules.yml).
 DRILLS = (BACKEND_KILLED, BACKEND_FROZEN, REDIS_FULL, NGINX_MISCONFIGURED, BACKEND_BEYOND_REPAIR)
 """The drills that the engine heals."""
