@@ -79,10 +79,11 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("-v", "--verbose", count=True, help="Say more; twice for everything.")
 @project_option
 def command(folder: Path, rulebooks: tuple[Path, ...], once: bool, **given: Any) -> None:
-    """Run the engine until SIGTERM, or until every source has ended.
+    """Run the engine (the same as selfheal-engine).
 
-    SIGTERM and SIGINT drain: nothing new is taken in, running steps end. SIGHUP reloads the
-    rulebooks; a wrong one is refused whole and the running ones stay.
+    It runs until SIGTERM, or until every source has ended. SIGTERM and SIGINT drain: nothing
+    new is taken in, running steps end. SIGHUP reloads the rulebooks; a wrong one is refused
+    whole and the running ones stay.
     """
     from selfheal.daemon.engine import Engine
     from selfheal.daemon.options import read_variables, with_overrides

@@ -12,6 +12,8 @@ from selfheal.cli.project import project_option, record_of
 from selfheal.model import Entry, Incident, IncidentState
 from selfheal.ports import Record
 
+_STATES = [one.value for one in IncidentState]
+
 
 @click.group("incidents")
 def command() -> None:
@@ -19,7 +21,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--state", type=click.Choice([one.value for one in IncidentState]), help="Only those.")
+@click.option("--state", type=click.Choice(_STATES), help="Only those.")
 @click.option("-n", "--limit", default=50, show_default=True, help="At most so many.")
 @project_option
 @output_option

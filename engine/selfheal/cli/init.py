@@ -12,10 +12,10 @@ from selfheal.content import copy_example
 @click.command("init")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
 def command(folder: Path) -> None:
-    """Start a project in FOLDER (the current one by default).
+    """Start a project folder that runs at once.
 
-    Writes a commented selfheal.yml, one rulebook, the playbook library and an inventory; never
-    overwrites a file.
+    Writes a commented selfheal.yml, one rulebook, the playbook library and an inventory into
+    FOLDER (the current one by default); never overwrites a file.
     """
     written = copy_example(folder)
     for path in written:

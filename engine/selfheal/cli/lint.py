@@ -17,9 +17,10 @@ from selfheal.errors import InputError, Problem
 @project_option
 @click.option("--strict", is_flag=True, help="Warnings count as findings, too.")
 def command(files: tuple[Path, ...], folder: Path, strict: bool) -> None:
-    """Check rulebook FILES, or all of the project's.
+    """Check rulebooks.
 
-    Prints each finding as file:line:column, all of a file at once. Exit code 1 when there are any.
+    Checks FILES, or all rulebooks of the project, as the engine would. Prints each finding as
+    file:line:column, all of a file at once. Exit code 1 when there are any.
     """
     from selfheal.rulebook.lint import lint_files
 

@@ -46,9 +46,10 @@ def command(
     yes: bool,
     folder: Path,
 ) -> None:
-    """Run the runbook of the solution NAME: its steps, its validation, and on failure its rollback.
+    """Run one solution's runbook by hand.
 
-    Exit code 0: healed (or, with --check, the steps ended well). 1: failed, or nothing proves the
+    Runs the steps of the solution NAME, its validation, and on failure its rollback. Exit code
+    0: healed (or, with --check, the steps ended well). 1: failed, or nothing proves the
     recovery. 11: needs --yes. 12: failed and rolled back. 13: the rollback failed, too. 130:
     interrupted, and what ran was rolled back.
     """

@@ -16,6 +16,7 @@ from selfheal.model import Entry, Healing, HealingState, StepRun
 from selfheal.ports import Record
 
 POLL_SECONDS = 0.1
+_STATES = [one.value for one in HealingState]
 
 
 @click.group("runs")
@@ -24,7 +25,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--state", type=click.Choice([one.value for one in HealingState]), help="Only those.")
+@click.option("--state", type=click.Choice(_STATES), help="Only these.")
 @click.option("-n", "--limit", default=50, show_default=True, help="At most so many.")
 @project_option
 @output_option
