@@ -107,7 +107,8 @@ class Engine:
             runtime=lambda: self._runtime,
             notifier=self._notifier,
             solutions=lambda: self._edition.solutions,
-            variables=lambda: config.vars,
+            # A healing is recorded with its variables, so it gets none that are secret.
+            variables=lambda: self._options.vault.without_secrets(config.vars),
             policy=Policy(config.approval.risk, config.approval.confidence),
             clock=self._clock,
             on_end=self._incident_ended,

@@ -55,6 +55,10 @@ class Vault:
             return [self.mask(item) for item in value]
         return value
 
+    def without_secrets(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the variables that hold nothing opened, fit to be recorded."""
+        return {name: value for name, value in variables.items() if self.mask(value) == value}
+
     def _secrets(self) -> list[str]:
         """Longest first, so that none is left in part because it holds another."""
         texts = {text.strip() for text in self._opened.values()}
