@@ -16,7 +16,7 @@ _THEIR_NAMES = {"noop": "none"}
 _ENDED = ("successful", "failed")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Fired:
     """One firing."""
 

@@ -91,6 +91,14 @@ def test_the_first_sources_end_can_end_all(tmp_path: Path) -> None:
     assert "\nx\n" in done.stdout
 
 
+def test_events_can_be_printed(tmp_path: Path) -> None:
+    """`--print-events` shows every event, also one that no rule is about."""
+    (tmp_path / "rules.yml").write_text(SAYS.format(source="range: {limit: 2}", text="x"))
+    done = run_engine(tmp_path, "-r", "rules.yml", "--print-events")
+    assert done.stdout.count("[event received]") == 2
+    assert "{'i': 1," in done.stdout
+
+
 def test_a_firing_can_be_told_from_others(tmp_path: Path) -> None:
     """The timeline joins a rule's firing, with what matched, to the actions it led to."""
     rules = SAYS.format(source="range: {limit: 1}", text="x")

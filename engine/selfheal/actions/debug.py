@@ -12,6 +12,7 @@ from selfheal.actions.arguments import Args, text
 from selfheal.actions.context import ActionContext, ActionResult
 from selfheal.actions.display import banner, pretty
 from selfheal.actions.key_path import value_at
+from selfheal.errors import ActionError
 
 _SECRET = re.compile(r"pass(?!ive)|secret|token|private_?key|api_?key|credential", re.IGNORECASE)
 
@@ -42,7 +43,7 @@ def _everything(context: ActionContext) -> dict[str, Any]:
     ruleset_id = uuid.uuid5(uuid.NAMESPACE_OID, firing.ruleset)
     return {
         "variables": _masked(context.variables),
-        "hosts": list(context.ruleset_hosts),
+        "hosts": _hosts(context),
         "inventory": context.services.inventory,
         "project_data_file": None,
         "rule": firing.rule,
@@ -51,6 +52,13 @@ def _everything(context: ActionContext) -> dict[str, Any]:
         "rule_set_uuid": str(ruleset_id),
         "rule_uuid": str(uuid.uuid5(ruleset_id, firing.rule)),
     }
+
+
+def _hosts(context: ActionContext) -> list[str]:
+    try:
+        return list(context.hosts)
+    except ActionError:
+        return list(context.ruleset_hosts)  # who debugs wants to see the event that is wrong
 
 
 def _masked(value: Any) -> Any:

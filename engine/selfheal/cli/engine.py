@@ -73,6 +73,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     metavar="SECONDS",
     help="How long running steps may go on when it ends. [default: drain_timeout]",
 )
+@click.option("--print-events", is_flag=True, help="Print each event before it is matched.")
 @click.option(
     "--once", is_flag=True, help="End when the first incident has ended, with its exit code."
 )
@@ -111,6 +112,7 @@ def _options(given: dict[str, Any]) -> Options:
         strategy=ExecutionStrategy(given["strategy"]),
         end_when=EndWhen(given["end_when"]),
         vault=Vault(given["password_files"], given["vault_ids"]),
+        print_events=given["print_events"],
     )
 
 

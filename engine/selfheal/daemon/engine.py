@@ -146,9 +146,9 @@ class Engine:
     async def _start(self, edition: Edition) -> None:
         self._edition = edition
         self._rulesets = RunningRulesets(
-            edition, self._project, self._record, self._services.timeline, self._clock
+            edition, self._project, self._record, self._services, self._options
         )
-        await self._rulesets.start(self._services, self._source_failed)
+        await self._rulesets.start(self._source_failed)
 
     async def reload(self) -> None:
         """Take up the rulebooks as they are now; wrong ones are refused whole.

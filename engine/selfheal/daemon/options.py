@@ -37,6 +37,8 @@ class Options:
     """When it ends by itself."""
     vault: Vault = field(default_factory=Vault)
     """Opens encrypted values."""
+    print_events: bool = False
+    """Print each event before it is matched."""
 
 
 def with_overrides(

@@ -35,6 +35,7 @@ class RulesetLoop:
         act: Act,
         timeline: Timeline,
         clock: Clock,
+        show: Callable[[JSON], None] = lambda event: None,
     ) -> None:
         self.ruleset = ruleset
         self.queue = queue
@@ -42,6 +43,7 @@ class RulesetLoop:
         self._act = act
         self._timeline = timeline
         self._clock = clock
+        self._show = show
         # Events that actions post stand in a lane of their own: an action that waited for room
         # in the queue, while the loop waited for the action, would wait for ever.
         self._posted: deque[JSON] = deque()
@@ -68,10 +70,12 @@ class RulesetLoop:
     async def assert_fact(self, fact: JSON) -> None:
         """Keep a fact and act on what fires."""
         await self._fire(self._matcher.assert_fact(fact), None)
+        self.queue.wake.set()  # a timer of the fact may be due before the one that is waited for
 
     async def retract_fact(self, fact: JSON, partial: bool = True) -> None:
         """Forget facts and act on what fires."""
         await self._fire(self._matcher.retract_fact(fact, partial=partial), None)
+        self.queue.wake.set()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -112,6 +116,7 @@ class RulesetLoop:
 
     async def _match(self, body: JSON, event: Event | None) -> None:
         self.seen += 1
+        self._show(body)
         try:
             firings = self._matcher.event(body, event.id if event else "")
         except Exception:

@@ -8,16 +8,17 @@ import logging
 from collections.abc import Callable, Sequence
 
 from selfheal.actions import Dispatcher, Services
-from selfheal.clock import Clock
+from selfheal.actions.display import banner, pretty
 from selfheal.config import Project
 from selfheal.daemon.host_facts import gather_host_facts
 from selfheal.daemon.journal_queue import GroupCommit, JournalQueue
 from selfheal.daemon.loading import Edition, ReadySource
+from selfheal.daemon.options import Options
 from selfheal.daemon.ruleset_loop import RulesetLoop
 from selfheal.errors import ExecutionError, NotFoundError, SourceError
 from selfheal.filters import apply_filters
 from selfheal.model import Kind, Ruleset
-from selfheal.ports import JSON, Record, Timeline
+from selfheal.ports import JSON, Journal
 from selfheal.rules import build_matcher
 from selfheal.sources import EventLimits, ReportKind, SourceReport, run_source
 
@@ -35,15 +36,17 @@ class RunningRulesets:
         self,
         edition: Edition,
         project: Project,
-        record: Record,
-        timeline: Timeline,
-        clock: Clock,
+        journal: Journal,
+        services: Services,
+        options: Options,
     ) -> None:
         self._edition = edition
         self._project = project
-        self._record = record
-        self._timeline = timeline
-        self._clock = clock
+        self._journal = journal
+        self._services = services
+        self._options = options
+        self._timeline = services.timeline
+        self._clock = services.clock
         self._loops: dict[str, RulesetLoop] = {}
         self._dispatchers: dict[str, Dispatcher] = {}
         self._loop_tasks: list[asyncio.Task[None]] = []
@@ -51,14 +54,14 @@ class RunningRulesets:
         self.sources_failed = 0
         """Sources that could not be started, or gave up."""
 
-    async def start(self, services: Services, source_failed: Callable[[str], None]) -> None:
+    async def start(self, source_failed: Callable[[str], None]) -> None:
         """Start every ruleset, with the facts of its hosts if it wants them, then every source."""
-        commit = GroupCommit(self._record)
+        commit = GroupCommit(self._journal)
         for ruleset in self._edition.rulesets:
-            self._start_loop(ruleset, services, commit)
+            self._start_loop(ruleset, commit)
         for ruleset in self._edition.rulesets:
             if ruleset.gather_facts:
-                await self._gather_facts(ruleset, services)
+                await self._gather_facts(ruleset)
         for name, sources in self._edition.sources.items():
             for source in sources:
                 task = asyncio.create_task(
@@ -101,6 +104,12 @@ class RunningRulesets:
             one.idle for one in self._dispatchers.values()
         )
 
+    def check(self) -> None:
+        """Raise what ended a ruleset's loop: it works until it is cancelled."""
+        for task in self._loop_tasks:
+            if task.done() and not task.cancelled():
+                task.result()
+
     async def stop_sources(self) -> None:
         """Take nothing more in."""
         await _cancel(self._source_tasks)
@@ -117,9 +126,9 @@ class RunningRulesets:
             await dispatcher.close()
         await _cancel(self._loop_tasks)
 
-    def _start_loop(self, ruleset: Ruleset, services: Services, commit: GroupCommit) -> None:
+    def _start_loop(self, ruleset: Ruleset, commit: GroupCommit) -> None:
         config = self._project.config
-        dispatcher = Dispatcher(ruleset, services)
+        dispatcher = Dispatcher(ruleset, self._services)
         loop = RulesetLoop(
             ruleset,
             build_matcher(ruleset, config.vars, self._clock, config.join_engine),
@@ -127,14 +136,18 @@ class RunningRulesets:
             dispatcher.act,
             self._timeline,
             self._clock,
+            self._show if self._options.print_events else lambda event: None,
         )
         self._dispatchers[ruleset.name] = dispatcher
         self._loops[ruleset.name] = loop
         self._loop_tasks.append(asyncio.create_task(loop.run(), name=f"ruleset {ruleset.name}"))
 
-    async def _gather_facts(self, ruleset: Ruleset, services: Services) -> None:
+    def _show(self, event: JSON) -> None:
+        banner(self._services.out, self._clock, "event received", pretty(event))
+
+    async def _gather_facts(self, ruleset: Ruleset) -> None:
         try:
-            facts = await gather_host_facts(services.runner, ruleset.hosts)
+            facts = await gather_host_facts(self._services.runner, ruleset.hosts)
         except ExecutionError as error:
             text = f"no facts for ruleset {ruleset.name}: {error}"
             log.error("%s", text)
