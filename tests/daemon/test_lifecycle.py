@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 
 from selfheal.clock import SystemClock
-from selfheal.config import load_project
+from selfheal.config import Project, load_project
+from selfheal.daemon.by_hand import ByHand, find_solution
 from selfheal.daemon.engine import Engine
+from selfheal.daemon.leases import lease
 from selfheal.errors import StoreError
 from selfheal.model import (
     Fault,
     FaultState,
+    Healing,
     HealingState,
     IncidentState,
     Kind,
@@ -342,3 +345,35 @@ async def test_a_port_in_use_is_told_and_the_engine_goes_on(tmp_path: Path) -> N
                 assert f"{port}): address already in use" in hook.messages[0]["body"]
                 engine.emit({"down": "web1", "cause": "x"})
                 await engine.until(lambda: len(engine.incidents()) == 1)
+
+
+# Runs by hand.
+
+
+@pytest.mark.parametrize("begun", [True, False])
+async def test_a_dead_run_by_hand_holds_up_nobody(tmp_path: Path, begun: bool) -> None:
+    """A run by hand whose process died is ended at the start, and its resource is healed again."""
+    folder = write_project(tmp_path)
+    (folder / "proof").touch()
+    project = load_project(folder)
+    dead, alive = (by_hand(project, target) for target in ("web1", "web2"))
+    observer = Observer(folder)
+    for healing in (dead, alive):
+        observer.record.add_healing(healing)
+        if begun:
+            assert observer.record.start_healing(healing.id, 1.0)
+    with lease(project.state, alive.id):
+        async with engine_inside(folder) as engine:
+            engine.emit({"down": "web1"})
+            await engine.until(lambda: engine.states() == [IncidentState.HEALED])
+    ended, going_on = (observer.record.healing(one.id) for one in (dead, alive))
+    observer.record.close()
+    assert ended.state is HealingState.DONE
+    assert "the process that ran it died" in ended.reason
+    assert going_on.state is not HealingState.DONE
+
+
+def by_hand(project: Project, target: str) -> Healing:
+    """Return what `run-runbook` would submit for that target."""
+    wanted = ByHand(solution=find_solution(project, "restart"), target=target)
+    return wanted.healing(project, 0.0)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from selfheal.config import Project
+from selfheal.daemon.leases import lease, reclaim
 from selfheal.daemon.loading import load_edition
 from selfheal.errors import NotFoundError
 from selfheal.model import Entry, Healing, HealingState, Solution, new_id
@@ -83,8 +84,17 @@ async def run_by_hand(
     """Run the runbook to its end, showing its story; return the healing, and True if interrupted.
 
     The first SIGINT or SIGTERM stops it as a message: the running step is ended, what ran is
-    rolled back.
+    rolled back. Runs whose process has died are ended first: they hold up nobody.
     """
+    reclaim(record, project.state, now)
+    healing = wanted.healing(project, now)
+    with lease(project.state, healing.id):
+        return await _run(project, record, healing, show)
+
+
+async def _run(
+    project: Project, record: Record, healing: Healing, show: Callable[[Entry], None]
+) -> tuple[Healing, bool]:
     runner = AnsibleRunner(
         project.root, project.state, playbooks=project.playbooks, inventory=project.inventory
     )
@@ -95,7 +105,6 @@ async def run_by_hand(
         prometheus_url=project.config.prometheus_url,
         poll=POLL_SECONDS,
     )
-    healing = wanted.healing(project, now)
     interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -15,6 +15,7 @@ from selfheal.actions import Services, ShutdownKind, controller_from_env
 from selfheal.clock import Clock, SystemClock
 from selfheal.config import Project
 from selfheal.daemon.healer import Healer
+from selfheal.daemon.leases import reclaim
 from selfheal.daemon.loading import Edition, load_edition
 from selfheal.daemon.lock import engine_lock
 from selfheal.daemon.mailbox import watch_inbox
@@ -80,6 +81,7 @@ class Engine:
         self._build()
         with self._signals():
             await self._start(edition)
+            reclaim(record, self._project.state, self._clock.now())
             await self._runtime.resume()
             await self._healer.resume()
             inbox = self._spawn(watch_inbox(record, self._handlers(), self._clock))
