@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from selfheal.config import load_project
+from selfheal.daemon.loading import load_edition
 from selfheal.daemon.options import EndWhen, Options, read_variables, with_overrides
 from selfheal.daemon.vault import Vault
-from selfheal.errors import ConfigError
+from selfheal.errors import ConfigError, RulebookError
 from selfheal.model import ExecutionStrategy, Kind, TaskResult
 from selfheal.recovery.executors import MemoryRunner
 from selfheal.recovery.executors.memory import Reply
-from tests.daemon.support import Observer, engine_inside, write_project
+from tests.daemon.support import RULES, Observer, engine_inside, write_project
 
 SAYS = """
 - name: says
@@ -149,8 +150,6 @@ async def test_without_ansible_there_are_no_facts(tmp_path: Path) -> None:
 
 async def test_the_default_strategy_is_for_rulesets_that_say_none(tmp_path: Path) -> None:
     """`--execution-strategy` leaves alone what a rulebook says itself."""
-    from selfheal.daemon.loading import load_edition
-
     other = FACTS.replace("name: facts", "name: strict\n  execution_strategy: sequential")
     folder = write_project(tmp_path, FACTS + other)
     options = Options(strategy=ExecutionStrategy.PARALLEL, end_when=EndWhen.FIRST_SOURCE)
@@ -160,3 +159,24 @@ async def test_the_default_strategy_is_for_rulesets_that_say_none(tmp_path: Path
         "facts": ExecutionStrategy.PARALLEL,
         "strict": ExecutionStrategy.SEQUENTIAL,
     }
+
+
+def test_a_solution_holds_no_secret(tmp_path: Path) -> None:
+    """An encrypted value in a step is refused, for the step would be recorded with it."""
+    secret = "vars: {key: !vault '$ANSIBLE_VAULT;1.1;AES256'}, "
+    rules = RULES.replace("{playbook: restart.yml, ", "{playbook: restart.yml, " + secret)
+    with pytest.raises(RulebookError, match=r"step .* of solution 'restart' has an encrypted"):
+        load_edition(load_project(write_project(tmp_path, rules)))
+
+
+async def test_a_text_that_spells_a_number_becomes_a_fact_of_that_number(tmp_path: Path) -> None:
+    """Variables of the environment are texts; conditions find their numbers in facts all the same."""
+    rules = SAYS.format(source="tick: {}", text="x").replace("event.i == 0", "event.port == 80")
+    starts = """
+    - name: start
+      condition: event.i == 1
+      action: {set_fact: {fact: {port: "{{ port }}"}}}
+"""
+    folder = write_project(tmp_path, rules.rstrip() + starts, vars={"port": "80"})
+    async with engine_inside(folder) as engine:
+        await engine.until(lambda: engine.told("debug of rule “greet”: successful"))

@@ -65,3 +65,34 @@ def test_no_template_raises_anything_else(text: str) -> None:
     """Any text whatever renders, or raises TemplateError."""
     with contextlib.suppress(TemplateError):
         render(text, CONTEXT)
+
+
+@pytest.mark.parametrize(
+    ("spelled", "expected"),
+    [
+        ("86", 86),
+        (" 1.5 ", 1.5),
+        ("True", True),
+        ("None", None),
+        ("[1, {'a': 2}]", [1, {"a": 2}]),
+        ("true", "true"),
+        ("007", "007"),
+        ("1e999", "1e999"),
+        ("(1, 2)", "(1, 2)"),
+        ("{1: 2}", "{1: 2}"),
+        ("b'x'", "b'x'"),
+        ("(" * 200, "(" * 200),
+        ("9" * 5000, "9" * 5000),
+        ("web-1", "web-1"),
+    ],
+)
+def test_literals_are_read_where_asked_for(spelled: str, expected: Any) -> None:
+    """With `literals` a rendered text that spells JSON in Python becomes it; anything else stays."""
+    found = render("{{ x }}", {"x": spelled}, literals=True)
+    assert (found, type(found)) == (expected, type(expected))
+    assert render("{{ x }}", {"x": spelled}) == spelled
+
+
+def test_only_templates_are_read_as_literals() -> None:
+    """A text without Jinja is what was written, whatever it spells."""
+    assert render({"a": "86", "b": "{{ n }}6"}, {"n": 8}, literals=True) == {"a": "86", "b": 86}

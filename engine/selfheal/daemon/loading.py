@@ -9,6 +9,7 @@ from typing import Any
 
 from selfheal.config import Project
 from selfheal.daemon.options import Options
+from selfheal.daemon.vault import holds_encrypted
 from selfheal.errors import ConfigError, Problem, RulebookError, SourceError
 from selfheal.filters import Filter, load_filters
 from selfheal.model import Rulebook, Ruleset, Solution, SourceSpec
@@ -78,11 +79,30 @@ def load_edition(
 def _settled(book: Rulebook, options: Options, problems: list[Problem]) -> Rulebook:
     """Fill in what the file leaves to the command line: the strategy, and passwords of vaults."""
     try:
+        _refuse_secret_steps(book)
         rulesets = tuple(_settled_ruleset(ruleset, options, book.path) for ruleset in book.rulesets)
         return replace(book, rulesets=rulesets)
     except ConfigError as error:
         problems += error.problems
         return book
+
+
+def _refuse_secret_steps(book: Rulebook) -> None:
+    """A healing is recorded with its solution, so a solution must hold no secret."""
+    solutions = [one for ruleset in book.rulesets for one in ruleset.solutions]
+    hint = "put it into Ansible's own encrypted group_vars"
+    problems = [
+        Problem(
+            f"step {step.name!r} of solution {solution.name!r} has an encrypted value",
+            file=book.path,
+            hint=hint,
+        )
+        for solution in solutions
+        for step in solution.steps
+        if holds_encrypted(step.vars)
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _settled_ruleset(ruleset: Ruleset, options: Options, file: str) -> Ruleset:

@@ -88,6 +88,15 @@ class Vault:
         return done.stdout
 
 
+def holds_encrypted(value: Any) -> bool:
+    """Tell whether an encrypted value stands anywhere in `value`."""
+    if isinstance(value, Mapping):
+        return any(holds_encrypted(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return any(holds_encrypted(item) for item in value)
+    return isinstance(value, Vaulted)
+
+
 class MaskingFilter(logging.Filter):
     """Keeps opened secrets out of a log handler."""
 
