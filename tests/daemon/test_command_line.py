@@ -170,7 +170,7 @@ def test_a_solution_holds_no_secret(tmp_path: Path) -> None:
 
 
 async def test_a_text_that_spells_a_number_becomes_a_fact_of_that_number(tmp_path: Path) -> None:
-    """Variables of the environment are texts; conditions find their numbers in facts all the same."""
+    """Variables of the environment are texts; conditions find numbers in facts all the same."""
     rules = SAYS.format(source="tick: {}", text="x").replace("event.i == 0", "event.port == 80")
     starts = """
     - name: start

@@ -87,7 +87,7 @@ def test_no_template_raises_anything_else(text: str) -> None:
     ],
 )
 def test_literals_are_read_where_asked_for(spelled: str, expected: Any) -> None:
-    """With `literals` a rendered text that spells JSON in Python becomes it; anything else stays."""
+    """With `literals` a rendered text that spells JSON in Python becomes that, no other does."""
     found = render("{{ x }}", {"x": spelled}, literals=True)
     assert (found, type(found)) == (expected, type(expected))
     assert render("{{ x }}", {"x": spelled}) == spelled
