@@ -107,6 +107,20 @@ def test_an_interrupted_demo_leaves_nothing(
     assert marked_processes(tmp_path) == []
 
 
+def test_an_impatient_user_leaves_nothing_either(
+    tmp_path: Path, demo: subprocess.Popen[bytes]
+) -> None:
+    """Ctrl-C again and again, while it cleans up: it still does."""
+    await_line(demo, b"running restart.yml")
+    while demo.poll() is None:
+        demo.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+    # The last one may hit Python when it has nothing left to do but end.
+    assert demo.returncode in (130, -signal.SIGINT)
+    assert list(tmp_path.iterdir()) == []
+    assert marked_processes(tmp_path) == []
+
+
 def test_keep_leaves_the_folder(tmp_path: Path, env: dict[str, str]) -> None:
     """With --keep the record can be looked at afterwards; no process stays."""
     before = remembered()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from selfheal.config import load_project
 from selfheal.demo.screen import Screen
-from selfheal.demo.site import Site, build_site
+from selfheal.demo.site import INTERRUPTS, Site, build_site, uninterrupted
 from selfheal.errors import ExecutionError, SelfhealError
 from selfheal.model import Entry, Healing, HealingState, Kind, Outcome
 from selfheal.ports import Record
@@ -141,8 +141,10 @@ def _require_ansible() -> None:
 @contextlib.contextmanager
 def _signals_as_interrupt() -> Iterator[None]:
     """Clean up on SIGTERM, and when the terminal is closed, as on Ctrl-C."""
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    previous = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    previous = {number: signal.getsignal(number) for number in INTERRUPTS}
+    for number, handler in previous.items():
+        if handler is not signal.SIG_IGN:  # started by nohup, it goes on
+            signal.signal(number, signal.default_int_handler)
     try:
         yield
     finally:
@@ -159,4 +161,5 @@ def _temporary_folder(screen: Screen, keep: bool) -> Iterator[Path]:
         if keep:
             screen.say(f"kept: {folder} (try: selfheal incidents list -p {folder}/project)")
         else:
-            shutil.rmtree(folder, ignore_errors=True)
+            with uninterrupted():
+                shutil.rmtree(folder, ignore_errors=True)

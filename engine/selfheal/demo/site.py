@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from selfheal.errors import SelfhealError
 
 START_SECONDS = 20.0
 END_SECONDS = 10.0
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends the demo early: Ctrl-C, a polite kill, a closed terminal."""
 
 
 @dataclass(slots=True)
@@ -89,11 +91,12 @@ class Site:
 
     def close(self) -> None:
         """End every process of the site, the newest first."""
-        for process in reversed(self.processes):
-            _end(process)
+        with uninterrupted():
+            for process in reversed(self.processes):
+                _end(process)
 
     def _start(self, arguments: list[str], log: str = "supervisor.log") -> subprocess.Popen[bytes]:
-        with (self.folder / log).open("ab") as out:
+        with (self.folder / log).open("ab") as out, uninterrupted():
             process = subprocess.Popen(
                 [sys.executable, *arguments],
                 stdin=subprocess.DEVNULL,
@@ -101,8 +104,24 @@ class Site:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.processes.append(process)
+            self.processes.append(process)
         return process
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Put interrupts off to the end of the block: what it starts is known, what it ends is gone."""
+    put_off: list[int] = []
+    previous = {
+        number: signal.signal(number, lambda late, _: put_off.append(late)) for number in INTERRUPTS
+    }
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    if any(previous[signal.Signals(late)] is not signal.SIG_IGN for late in put_off):
+        raise KeyboardInterrupt
 
 
 def build_site(folder: Path) -> Site:
