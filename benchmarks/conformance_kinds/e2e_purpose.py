@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks.conformance_kinds.e2e_firings import Fired, Firings
 from benchmarks.conformance_kinds.e2e_printed import our_printed, their_printed
 from benchmarks.conformance_kinds.e2e_run import Run
+from selfheal.daemon.vault import MASK
 from selfheal.model import Kind, Rulebook
 
 _UNDEFINED = re.compile(r"is undefined|has no attribute|no attribute")
@@ -153,6 +154,14 @@ def _shows_other_facts(both: Both) -> bool:
     return both.end_alike and not both.differing() and titles == {_FACTS}
 
 
+def _masks_secrets(both: Both) -> bool:
+    ours, theirs = our_printed(both.run), their_printed(both.record)
+    surplus, missing = ours - theirs, theirs - ours
+    only_masked = bool(surplus) and all(MASK in content for _, content in surplus)
+    same_number = surplus.total() == missing.total()
+    return both.end_alike and not both.differing() and only_masked and same_number
+
+
 def _rules_with_short_window(rulebook: Rulebook | None) -> set[tuple[str, str]]:
     return {
         (ruleset.name, rule.name)
@@ -202,4 +211,5 @@ _TRAITS = (
         _shows_other_facts,
         "debug shows the facts of the moment, and the original its own bookkeeping among them",
     ),
+    (_masks_secrets, "a value out of a vault is masked wherever it is printed"),
 )
