@@ -18,6 +18,7 @@ _UNDEFINED = re.compile(r"is undefined|has no attribute|no attribute")
 _SHORT_WINDOW = 2.0  # seconds
 _WRONG_INPUT = 2  # our exit code for it
 _FACTS = "debug: facts"
+_ONLY_THERE = ["successful", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,18 +135,24 @@ def _starts_a_source_again(both: Both) -> bool:
 def _a_task_failed_there(both: Both) -> bool:
     """Up to there all is the same; what follows from it is not compared."""
     return both.only_firings_differ and all(
-        any(
-            our.rule == their.rule and our.matches == their.matches and _failed_there(both, their)
-            for our, their in zip(ours, theirs, strict=False)
-            if our != their
-        )
+        _is_their_failure(both, *_first_difference(ours, theirs))
         for ours, theirs in both.differing().values()
     )
 
 
-def _failed_there(both: Both, their: Fired) -> bool:
+def _first_difference(ours: list[Fired], theirs: list[Fired]) -> tuple[Fired | None, Fired | None]:
+    pairs = zip(ours, theirs, strict=False)
+    return next(((our, their) for our, their in pairs if our != their), (None, None))
+
+
+def _is_their_failure(both: Both, our: Fired | None, their: Fired | None) -> bool:
+    if our is None or their is None or (our.rule, our.matches) != (their.rule, their.matches):
+        return False
+    statuses = zip(our.actions, their.actions, strict=False)
+    first = next((pair for pair in statuses if pair[0] != pair[1]), None)
     told = both.record["ansible_events"].get(f"{their.ruleset}::{their.rule}", ())
-    return any(event.startswith(("runner_on_failed", "runner_on_unreachable")) for event in told)
+    failed = any(one.startswith(("runner_on_failed", "runner_on_unreachable")) for one in told)
+    return failed and first is not None and [status for _, status in first] == _ONLY_THERE
 
 
 def _shows_other_facts(both: Both) -> bool:
