@@ -13,11 +13,12 @@ from pathlib import Path
 
 import click
 
-from selfheal.cli.exits import FAILED, Exit
+from selfheal.cli.exits import Exit
 from selfheal.cli.output import output_option, print_rows
 from selfheal.cli.project import project_option
 from selfheal.config import load_project
 from selfheal.errors import ExecutionError, SelfhealError
+from selfheal.exit_codes import FAILED
 
 EXTRAS = {"postgres": "asyncpg", "kafka": "aiokafka"}
 

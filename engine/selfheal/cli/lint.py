@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from selfheal.cli.exits import FAILED, Exit
+from selfheal.cli.exits import Exit
 from selfheal.cli.project import project_option
 from selfheal.config import Project, load_project
 from selfheal.errors import InputError, Problem
+from selfheal.exit_codes import FAILED
 
 
 @click.command("lint")

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from selfheal.cli.exits import INTERRUPTED, NEEDS_APPROVAL, OK, OUTCOME_EXITS, Exit
+from selfheal.cli.exits import Exit
 from selfheal.cli.output import timestamp
 from selfheal.cli.project import opened_record, project_option
 from selfheal.config import Project, load_project
+from selfheal.exit_codes import INTERRUPTED, NEEDS_APPROVAL, OK, OUTCOME_EXITS
 from selfheal.model import Entry, Outcome
 
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ from selfheal.daemon.options import EndWhen, Options
 from selfheal.daemon.rulesets import RunningRulesets
 from selfheal.decision import Policy
 from selfheal.errors import InputError
+from selfheal.exit_codes import FAILED, OK, OUTCOME_EXITS
 from selfheal.model import Kind, Outcome
 from selfheal.notification import build_notifier
 from selfheal.ports import JSON, Record
@@ -59,6 +60,7 @@ class Engine:
         self._reloading = asyncio.Lock()
         self._end_delay = project.config.drain_timeout
         self._first_outcome: Outcome | None = None
+        self._broken = False
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self) -> int:
@@ -87,7 +89,9 @@ class Engine:
             inbox = self._spawn(watch_inbox(record, self._handlers(), self._clock))
             record.tell(Kind.ENGINE, f"ready: {_counts(edition)}", data={"pid": os.getpid()})
             try:
-                await self._until_end()
+                await self._until_end(inbox)
+            except Exception as error:
+                await self._break_down(error)
             finally:
                 inbox.cancel()
                 await self._shut_down()
@@ -180,8 +184,12 @@ class Engine:
         await self._start(edition)
         self._record.tell(Kind.ENGINE, f"reloaded: {_counts(edition)}")
 
-    async def _until_end(self) -> None:
+    async def _until_end(self, inbox: asyncio.Task[Any]) -> None:
+        """Wait; raises what a part of the engine that must never end has ended by."""
         while not self._end.is_set():
+            self._rulesets.check()
+            if inbox.done():
+                inbox.result()
             if self._once and self._first_outcome is not None:
                 return
             if self._options.end_when is EndWhen.FIRST_SOURCE and self._rulesets.a_source_ended:
@@ -192,6 +200,14 @@ class Engine:
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._end.wait(), POLL_SECONDS)
+
+    async def _break_down(self, error: Exception) -> None:
+        """End in the open: an engine that only half works is worse than one that is restarted."""
+        log.error("the engine can't go on", exc_info=error)
+        self._broken = True
+        what = f"{type(error).__name__}: {error}"
+        body = f"{what}\nNothing is healed until the engine is started again."
+        await self._notifier.notify("the engine can't go on", body, {})
 
     async def _shut_down(self) -> None:
         """Nothing new first, then what was accepted, then what runs; each within the time left."""
@@ -211,11 +227,12 @@ class Engine:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _exit_code(self) -> int:
-        from selfheal.cli.exits import OUTCOME_EXITS
-
+        if self._broken:
+            return FAILED
         if self._once and self._first_outcome is not None:
             return OUTCOME_EXITS[self._first_outcome]
-        return 1 if self._rulesets.sources_failed and self._rulesets.sources_ended else 0
+        failed = self._rulesets.sources_failed and self._rulesets.sources_ended
+        return FAILED if failed else OK
 
     def _handlers(self) -> dict[str, Any]:
         return {"emit": self._emitted, "reload": lambda payload: self.reload()}
