@@ -104,7 +104,9 @@ async def test_a_job_template_is_launched_and_waited_for(
     assert awx.launched == [("jobs", body)]
     assert awx.looks == 3
     data = bench.told[0].data
-    assert {key: data[key] for key in data if key not in ("event_ids", "firing", "index", "rule")} == {
+    assert {
+        key: data[key] for key in data if key not in ("event_ids", "firing", "index", "rule")
+    } == {
         "ruleset": "web",
         "action": "run_job_template",
         "status": "successful",
