@@ -208,12 +208,17 @@ async def _scraped(prometheus: Prometheus) -> None:
         ({"expr": "up", "op": ">=", "value": "1"}, False, "0, not >= 1"),
         ({"expr": "scalar(sum(up))", "op": "<", "value": 2}, True, "1"),
         ({"expr": "1 == bool 2"}, False, "0"),
+        ({"expr": 'scalar(up{job="no"})'}, False, "not a number"),
+        ({"expr": 'scalar(up{job="no"})', "op": "!=", "value": 0}, False, "not a number"),
+        ({"expr": "up / 0 * 0"}, False, "not a number"),
+        ({"expr": "up / 0 * 0", "op": "!=", "value": 0}, False, "not a number"),
+        ({"expr": "up", "op": "!=", "value": "nan"}, False, "nothing compares with NaN"),
         ({"expr": "nonsense("}, False, "parse error"),
         ({"expr": "up", "op": "=="}, False, "op and value go together"),
     ],
 )
 async def test_promql(prometheus: Prometheus, args: dict[str, Any], ok: bool, detail: str) -> None:
-    """A filled vector holds, or every sample compares; a wrong query says what is wrong."""
+    """A filled vector holds, or every sample compares; NaN and a wrong query say what is wrong."""
     await _scraped(prometheus)
     context = ProbeContext(prometheus_url=prometheus.url)
     result = await once("promql", args, {"job": "self"}, context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import operator
 from collections.abc import Callable
 from typing import Any, Literal
@@ -24,7 +25,9 @@ _THREAD_TIMEOUT = 60
 
 
 class PromqlArgs(Args):
-    """Arguments of `promql`: holds when the vector is not empty, or when every sample compares."""
+    """Arguments of `promql`: holds when the vector is not empty, or when every sample compares.
+
+    A value that is not a number (NaN) proves nothing, whatever it is compared with."""
 
     expr: str = Field(description="The query.")
     url: str = Field("", description="Prometheus; empty: the engine's.")
@@ -39,6 +42,8 @@ class PromqlArgs(Args):
     def _both_or_none(self) -> PromqlArgs:
         if (self.op is None) != (self.value is None):
             raise ValueError("op and value go together")
+        if self.value is not None and math.isnan(self.value):
+            raise ValueError("nothing compares with NaN")
         return self
 
 
@@ -53,6 +58,8 @@ async def probe(args: PromqlArgs, context: ProbeContext) -> Seen:
     samples = [(_label(sample), float(sample["value"][1])) for sample in result]
     if not samples:
         return Seen(False, "the query returned nothing")
+    if numberless := [sample for sample in samples if math.isnan(sample[1])]:
+        return Seen(False, f"{_show(numberless)}, not a number")
     if args.op is None or args.value is None:
         return Seen(True, _show(samples))
     wrong = [sample for sample in samples if not _COMPARE[args.op](sample[1], args.value)]
@@ -80,6 +87,8 @@ def _query(args: PromqlArgs, url: str) -> list[Any]:
 
 def _scalar(args: PromqlArgs, number: float) -> Seen:
     """A scalar holds when it is not zero, as with Prometheus' `bool` comparisons."""
+    if math.isnan(number):
+        return Seen(False, "nan, not a number")
     if args.op is None or args.value is None:
         return Seen(bool(number), f"{number:g}")
     ok = _COMPARE[args.op](number, args.value)
