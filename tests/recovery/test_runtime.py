@@ -205,6 +205,26 @@ async def test_what_does_not_help_is_rolled_back_and_the_next_rung_heals(engine:
     assert str(places[0]).endswith(f"/{healing.attempts[0].id}-0")
 
 
+async def test_what_breaks_while_another_proof_goes_on_is_no_proof(engine: Engine) -> None:
+    """Of two validations the first holds, then breaks before the second holds: not healed."""
+    slow = Validation("playbook", {"name": "slow.yml"}, within=10.0, interval=1.0, timeout=60.0)
+    ladder = (solution_of("one", validate=(*checks("fast.yml"), slow)),)
+    runtime = engine.start({"fast.yml": [Reply(), FAILS], "slow.yml": [FAILS, Reply()]})
+    healing = await engine.carry(runtime, submitted(*ladder))
+    assert healing.outcome is Outcome.ROLLED_BACK
+    assert "playbook fast.yml: held, but not until the end" in healing.reason
+    assert "slow.yml" not in healing.reason
+
+
+async def test_several_proofs_hold_side_by_side(engine: Engine) -> None:
+    """Each of several is looked at once more when all are proven; a single one is not."""
+    ladder = (solution_of("one", validate=(*checks("a.yml"), *checks("b.yml"))),)
+    healing = await engine.carry(engine.start(), submitted(*ladder))
+    assert healing.outcome is Outcome.HEALED
+    assert sorted(engine.runner.playbooks) == ["a.yml", "a.yml", "b.yml", "b.yml", "one.yml"]
+    assert [result.tries for result in healing.attempts[0].validations or ()] == [2, 2]
+
+
 async def test_a_failed_rollback_stops_everything(engine: Engine) -> None:
     """After a failed rollback no other rung runs and a human is called."""
     ladder = (solution_of("one"), solution_of("two"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from selfheal.clock import Clock
@@ -179,9 +180,7 @@ class Moves:
         attempt = healing.attempts[-1]
         checks = healing.ladder[attempt.rung].validate
         self._story(healing).validation_begun(checks)
-        work = asyncio.ensure_future(
-            asyncio.gather(*(self._prove(healing, number) for number in range(len(checks))))
-        )
+        work = asyncio.ensure_future(self._proofs(healing, checks))
         stopping = asyncio.ensure_future(stop.wait())
         waiting: set[asyncio.Future[Any]] = {work, stopping}
         try:
@@ -201,9 +200,24 @@ class Moves:
             for result in results:
                 self._story(healing).validation_ended(result)
 
-    async def _prove(self, healing: Healing, number: int) -> ValidationResult:
+    async def _proofs(
+        self, healing: Healing, checks: Sequence[Validation]
+    ) -> list[ValidationResult]:
+        """Prove each in its own time; several must then also hold side by side."""
+        proofs = [self._prove(healing, number, check) for number, check in enumerate(checks)]
+        first = await asyncio.gather(*proofs)
+        if len(first) < 2 or not all(result.ok for result in first):
+            return first
+        # The first proven may have broken while the last one was still being proven.
+        once = [replace(check, within=0.0, stable_for=0.0, retries=None) for check in checks]
+        looks = [self._prove(healing, number, check) for number, check in enumerate(once)]
+        again = await asyncio.gather(*looks)
+        return [_both(one, other) for one, other in zip(first, again, strict=True)]
+
+    async def _prove(
+        self, healing: Healing, number: int, validation: Validation
+    ) -> ValidationResult:
         attempt = healing.attempts[-1]
-        validation = healing.ladder[attempt.rung].validate[number]
         context = ProbeContext(
             run_playbook=self._playbook_check(healing, validation, number),
             fault_resolved=lambda: self._fault_resolved(healing),
@@ -238,3 +252,10 @@ class Moves:
 
     def _story(self, healing: Healing) -> Story:
         return Story(self._record, healing)
+
+
+def _both(first: ValidationResult, again: ValidationResult) -> ValidationResult:
+    """Return the proof with the look at the end of all proofs, which may have undone it."""
+    detail = first.detail if again.ok else f"held, but not until the end: {again.detail}"
+    tries = first.tries + again.tries
+    return replace(first, ok=again.ok, detail=detail, tries=tries, ended_at=again.ended_at)
