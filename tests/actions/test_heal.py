@@ -22,6 +22,7 @@ ALERT: JSON = {
     "meta": {"hosts": ["web1"]},
 }
 HEAL = {"fault": "connection_failure", "component": "backend"}
+OF_THE_ALERT = fingerprint_of("web", "backend", "connection_failure", "web1:8080", "c0ffee")
 
 
 async def fault_from(args: dict[str, Any], event: JSON) -> Fault:
@@ -32,7 +33,7 @@ async def fault_from(args: dict[str, Any], event: JSON) -> Fault:
 async def test_an_alert_says_most_of_it() -> None:
     """Identity, start, target, message and labels come from Alertmanager's alert."""
     fault = await fault_from(HEAL, ALERT)
-    assert fault.fingerprint == "c0ffee"
+    assert fault.fingerprint == OF_THE_ALERT
     assert fault.starts_at == pytest.approx(1795458860.241082)
     assert fault.target == "web1:8080"
     assert fault.message == "backend is down"
@@ -80,8 +81,22 @@ async def test_of_several_events_the_alert_tells() -> None:
     bench = Bench([("heal", HEAL)])
     await bench.fire(m_0={"i": 1}, m_1=ALERT)
     (fault,) = bench.faults
-    assert fault.fingerprint == "c0ffee"
+    assert fault.fingerprint == OF_THE_ALERT
     assert set(fault.metadata["events"]) == {"m_0", "m_1"}
+
+
+async def test_one_alert_may_report_several_faults() -> None:
+    """Another component, target or type is another fault, though the alert is the same; and so is
+    another alert about the same."""
+    other_alert = {**ALERT, "alert": {**ALERT["alert"], "fingerprint": "beef"}}
+    faults = [
+        await fault_from(HEAL, ALERT),
+        await fault_from({**HEAL, "component": "cache"}, ALERT),
+        await fault_from({**HEAL, "target": "web2"}, ALERT),
+        await fault_from({**HEAL, "fault": "deadlock"}, ALERT),
+        await fault_from(HEAL, other_alert),
+    ]
+    assert len({fault.fingerprint for fault in faults}) == len(faults)
 
 
 async def test_the_same_alert_is_the_same_fault_every_time() -> None:

@@ -30,8 +30,8 @@ def fault_of(args: Args, context: ActionContext) -> Fault:
     target = target_of(args, context)
     return Fault(
         id=new_id("ft"),
-        fingerprint=name(args, "fingerprint", _alert_text(event, "fingerprint"))
-        or fingerprint_of(firing.ruleset, component, kind, target),
+        fingerprint=name(args, "fingerprint", "")
+        or _fingerprint(event, firing.ruleset, component, kind, target),
         type=kind,
         severity=_severity(text(args, "severity", Severity.ERROR.value)),
         component=component,
@@ -79,6 +79,12 @@ def one_line(value: str) -> str:
     """Control and invisible characters become spaces, runs of spaces one."""
     visible = "".join(" " if unicodedata.category(char)[0] == "C" else char for char in value)
     return " ".join(visible.split())
+
+
+def _fingerprint(event: Mapping[str, Any], *what: str) -> str:
+    """An alert's own fingerprint is only a part of it: one alert may report several faults."""
+    alert = _alert_text(event, "fingerprint")
+    return fingerprint_of(*what, *([alert] if alert else []))
 
 
 def _alert_text(event: Mapping[str, Any], key: str) -> str:
