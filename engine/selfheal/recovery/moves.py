@@ -27,6 +27,7 @@ from selfheal.ports import PlaybookRunner, Record
 from selfheal.recovery.plan import EndAttempt, Move, RollBack, RunStep, Settle, StartRung, Validate
 from selfheal.recovery.requests import KnownHosts, RequestBuilder, variables_of
 from selfheal.recovery.story import Story
+from selfheal.recovery.untouched import changed_nothing
 from selfheal.recovery.validation import ProbeContext, validate
 
 Build = Callable[[str], Awaitable[PlaybookRequest]]
@@ -129,6 +130,8 @@ class Moves:
         except (ExecutionError, TemplateError) as error:
             # No exit code: nothing was started, so there is nothing to undo.
             result = self._early(run, StepState.FAILED, str(error))
+        if run.kind is StepKind.STEP and changed_nothing(result):
+            result = replace(result, rc=None)  # as if it had never been started
         self._end_run(healing, run, result)
         return result
 

@@ -218,7 +218,7 @@ def _ran(attempt: Attempt) -> list[int]:
 
 
 def _never_started(run: StepRun) -> bool:
-    """A failure without an exit code: Ansible was never started (see `ExecutionError`)."""
+    """A failure without an exit code: Ansible was never started, or reached no host."""
     return run.state is StepState.FAILED and run.rc is None
 
 
