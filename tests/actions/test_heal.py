@@ -168,20 +168,29 @@ async def test_no_event_breaks_the_action(event: JSON) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "resolved"),
+    ("args", "event", "resolved"),
     [
-        ({"component": "backend"}, ("backend", "web1:8080")),
-        ({"component": "backend", "target": "web2"}, ("backend", "web2")),
-        ({"component": "backend", "target": ""}, ("backend", "")),
+        ({"component": "backend"}, ALERT, ("backend", "web1:8080")),
+        ({"component": "backend", "target": "web2"}, ALERT, ("backend", "web2")),
+        ({"component": "backend"}, {"up": 1}, ("backend", "")),
     ],
 )
 async def test_resolve_names_component_and_target(
-    args: dict[str, Any], resolved: tuple[str, str]
+    args: dict[str, Any], event: JSON, resolved: tuple[str, str]
 ) -> None:
-    """The target is found as `heal` finds it; all targets only when that is written down."""
-    bench = await run_one("resolve", args, ALERT)
+    """The target is found as `heal` finds it; all targets when none is given or found."""
+    bench = await run_one("resolve", args, event)
     assert bench.resolved == [resolved]
     assert bench.told[0].data["target"] == resolved[1]
+
+
+@pytest.mark.parametrize("target", ["", " ", "\u200b", "{{ event.host }}"])
+async def test_an_empty_target_never_means_all(target: str) -> None:
+    """A target that is given and renders empty closes nothing: the event lacks the name."""
+    bench = Bench([("resolve", {"component": "backend", "target": target})])
+    (result,) = await bench.fire({"host": "", "meta": {"hosts": ["web1"]}})
+    assert "argument target is empty" in result.message
+    assert bench.resolved == []
 
 
 async def test_heal_and_resolve_find_the_same_target() -> None:
