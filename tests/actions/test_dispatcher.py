@@ -196,15 +196,16 @@ async def test_an_action_that_causes_firings_never_waits_for_them() -> None:
 
 
 async def test_closing_ends_what_runs_and_says_so() -> None:
-    """The running playbook is ended, what waits is dropped, the interruption is on record."""
+    """The running playbook is ended, what waits is dropped, counted and on record, too."""
     clock = ManualClock()
     bench = Bench([RUN, ("debug", {"msg": "never"})], script=SLOW, clock=clock)
     for i in range(3):
         await bench.dispatcher.act(firing({"i": i}))
     await clock.advance(1)
-    await bench.dispatcher.close()
+    dropped = await bench.dispatcher.close()
     assert bench.dispatcher.idle
-    assert [entry.data["status"] for entry in bench.told] == ["cancelled"]
+    assert dropped == 2
+    assert [entry.data["status"] for entry in bench.told] == ["cancelled"] * 5
     assert bench.printed == []
 
 

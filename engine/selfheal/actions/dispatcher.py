@@ -70,8 +70,14 @@ class Dispatcher:
         while self._workers:
             await asyncio.wait(self._workers)
 
-    async def close(self) -> None:
-        """End what runs, forget what waits."""
+    async def close(self) -> int:
+        """End what runs; return how many firings were not acted on, each told in the timeline."""
+        dropped = len(self._waiting)
+        for firing in self._waiting:
+            for index, spec in enumerate(self._rules[firing.rule].actions):
+                message = "the engine ended before it was acted on"
+                lost = ActionResult(ActionStatus.CANCELLED, message, action=spec.name)
+                self._tell(firing, index, lost)
         self._waiting.clear()
         self._progress.set()
         workers = list(self._workers)
@@ -79,6 +85,7 @@ class Dispatcher:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
         self._workers.clear()
+        return dropped
 
     async def _work(self) -> None:
         _IN_ACTION.set(True)

@@ -23,7 +23,7 @@ from selfheal.daemon.masked_timeline import MaskedTimeline
 from selfheal.daemon.options import EndWhen, Options
 from selfheal.daemon.rulesets import RunningRulesets
 from selfheal.decision import Policy
-from selfheal.errors import InputError
+from selfheal.errors import SelfhealError, StoreError
 from selfheal.exit_codes import FAILED, OK, OUTCOME_EXITS
 from selfheal.model import Kind, Outcome
 from selfheal.notification import build_notifier
@@ -61,6 +61,8 @@ class Engine:
         self._end_delay = project.config.drain_timeout
         self._first_outcome: Outcome | None = None
         self._broken = False
+        self._fatal: Exception | None = None
+        self._retiring: list[RunningRulesets] = []
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self) -> int:
@@ -82,7 +84,8 @@ class Engine:
         self._edition = edition
         self._build()
         with self._signals():
-            await self._start(edition)
+            self._rulesets = self._prepared(edition)
+            await self._rulesets.start(self._source_failed)
             reclaim(record, self._project.state, self._clock.now())
             await self._runtime.resume()
             await self._healer.resume()
@@ -149,45 +152,58 @@ class Engine:
             controller=controller_from_env(os.environ),
         )
 
-    async def _start(self, edition: Edition) -> None:
-        self._edition = edition
-        self._rulesets = RunningRulesets(
+    def _prepared(self, edition: Edition) -> RunningRulesets:
+        rulesets = RunningRulesets(
             edition, self._project, self._record, self._services, self._options
         )
-        await self._rulesets.start(self._source_failed)
+        rulesets.prepare()
+        return rulesets
 
     async def reload(self) -> None:
         """Take up the rulebooks as they are now; wrong ones are refused whole.
 
-        Facts, half-complete conditions and throttles of the old rulebooks end with them. Reloads
-        come one after the other: two at once would leave an edition running that nobody knows.
+        Facts, half-complete conditions and throttles of the old rulebooks end with them; what
+        they have accepted is still acted on, beside the new ones. Reloads come one after the
+        other: two at once would leave an edition running that nobody knows.
         """
         async with self._reloading:
-            await self._reload()
+            try:
+                await self._reload()
+            except Exception as error:
+                self._fatal = error  # no sources hear now: better to end than to be deaf
 
     async def _reload(self) -> None:
         try:
             edition = load_edition(self._project, self._paths, self._options)
-        except InputError as error:
+            new = self._prepared(edition)
+        except SelfhealError as error:
+            problems = [str(one) for one in getattr(error, "problems", [error])]
             log.error("reload refused, the running rulebooks stay:\n%s", error)
-            text = f"reload refused, the running rulebooks stay: {error.problems[0]}"
-            self._record.tell(
-                Kind.ENGINE, text, data={"problems": [str(e) for e in error.problems]}
-            )
+            text = f"reload refused, the running rulebooks stay: {problems[0]}"
+            self._record.tell(Kind.ENGINE, text, data={"problems": problems})
             return
         old = self._rulesets
         await old.stop_sources()
-        await old.settle()
         if self._end.is_set():
             return  # the shutdown sees to the old ones
-        await old.close()
-        await self._start(edition)
+        self._retiring.append(old)
+        self._edition, self._rulesets = edition, new
+        await new.start(self._source_failed)
+        self._spawn(self._retire(old))
         self._record.tell(Kind.ENGINE, f"reloaded: {_counts(edition)}")
+
+    async def _retire(self, old: RunningRulesets) -> None:
+        """Let what the old rulebooks have accepted be acted on, then end them."""
+        await old.settle()
+        await old.close()
+        self._retiring.remove(old)
 
     async def _until_end(self, inbox: asyncio.Task[Any]) -> None:
         """Wait; raises what a part of the engine that must never end has ended by."""
         while not self._end.is_set():
             self._rulesets.check()
+            if self._fatal is not None:
+                raise self._fatal
             if inbox.done():
                 inbox.result()
             if self._once and self._first_outcome is not None:
@@ -211,20 +227,31 @@ class Engine:
 
     async def _shut_down(self) -> None:
         """Nothing new first, then what was accepted, then what runs; each within the time left."""
-        self._record.tell(Kind.ENGINE, "draining")
+        with contextlib.suppress(StoreError):  # a record that can't be written ends an engine, too
+            self._record.tell(Kind.ENGINE, "draining")
         await self._rulesets.stop_sources()
+        running = [self._rulesets, *self._retiring]
         try:
             async with asyncio.timeout(self._end_delay):
-                await self._rulesets.settle()
-                await self._runtime.drain()
+                # Side by side: no new rung is begun while the rules' actions still run.
+                await asyncio.gather(self._runtime.drain(), *(one.settle() for one in running))
         except TimeoutError:
             log.warning("drained for %.0f s; what still runs is ended", self._end_delay)
             await self._runtime.abort()
-        await self._rulesets.close()
+        if left := sum([await one.close() for one in running]):
+            await self._tell_left(left)
         await self._notifier.drain()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _tell_left(self, left: int) -> None:
+        self._broken = True
+        body = (
+            f"{left} events or firings were accepted and not acted on. The events are in the "
+            "journal; what did not run is in the timeline as cancelled."
+        )
+        await self._notifier.notify("the engine ended with work left", body, {})
 
     def _exit_code(self) -> int:
         if self._broken:

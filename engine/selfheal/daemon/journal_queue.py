@@ -71,6 +71,10 @@ class JournalQueue:
         """Return the next event, None when there is none."""
         return None if self._queue.empty() else self._queue.get_nowait()
 
+    def __len__(self) -> int:
+        """Return how many events wait."""
+        return self._queue.qsize()
+
     @property
     def empty(self) -> bool:
         """True when nothing waits."""

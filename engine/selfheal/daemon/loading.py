@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from selfheal.clock import SystemClock
 from selfheal.config import Project
 from selfheal.daemon.options import Options
 from selfheal.daemon.vault import holds_encrypted
-from selfheal.errors import ConfigError, Problem, RulebookError, SourceError
+from selfheal.errors import ConditionError, ConfigError, Problem, RulebookError, SourceError
 from selfheal.filters import Filter, load_filters
 from selfheal.model import Rulebook, Ruleset, Solution, SourceSpec
 from selfheal.plugin_lookup import Places
 from selfheal.rulebook import load_directory
+from selfheal.rules import build_matcher
 from selfheal.sources import Source, load_source, render_args
 
 
@@ -71,6 +73,7 @@ def load_edition(
     for book in books:
         for ruleset in book.rulesets:
             sources[ruleset.name] = tuple(_ready(book, ruleset, variables, options, problems))
+            problems += _unmatchable(book, ruleset, variables)
     if problems:
         raise RulebookError(problems)
     return Edition(tuple(books), sources)
@@ -141,6 +144,16 @@ def _ready(
         except SourceError as error:
             path = f"ruleset {ruleset.name!r}, source {spec.name!r}"
             problems.append(Problem(str(error), file=book.path, path=path))
+
+
+def _unmatchable(
+    book: Rulebook, ruleset: Ruleset, variables: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """What only the matching can tell, such as a pattern that is no regular expression."""
+    try:
+        build_matcher(ruleset, variables, SystemClock(), "python").close()
+    except ConditionError as error:
+        yield Problem(str(error), file=book.path, path=f"ruleset {ruleset.name!r}", hint=error.hint)
 
 
 def _doubles(books: Iterable[Rulebook]) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import logging
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from selfheal.actions import Dispatcher, Services
 from selfheal.actions.display import banner, pretty
@@ -15,7 +16,7 @@ from selfheal.daemon.journal_queue import GroupCommit, JournalQueue
 from selfheal.daemon.loading import Edition, ReadySource
 from selfheal.daemon.options import Options
 from selfheal.daemon.ruleset_loop import RulesetLoop
-from selfheal.errors import ExecutionError, NotFoundError, SourceError
+from selfheal.errors import ExecutionError, NotFoundError, SourceError, StoreError
 from selfheal.filters import apply_filters
 from selfheal.model import Kind, Ruleset
 from selfheal.ports import JSON, Journal
@@ -25,6 +26,7 @@ from selfheal.sources import EventLimits, ReportKind, SourceReport, run_source
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.02
+CANCEL_SECONDS = 5.0
 FAILURES_TO_TELL = 3
 """So often a source may fail in a row before a human is told; once is a hiccup."""
 
@@ -54,11 +56,16 @@ class RunningRulesets:
         self.sources_failed = 0
         """Sources that could not be started, or gave up."""
 
-    async def start(self, source_failed: Callable[[str], None]) -> None:
-        """Start every ruleset, with the facts of its hosts if it wants them, then every source."""
+    def prepare(self) -> None:
+        """Build every ruleset; nothing runs yet. Raises SelfhealError for what can't be built."""
         commit = GroupCommit(self._journal)
         for ruleset in self._edition.rulesets:
-            self._start_loop(ruleset, commit)
+            self._build_loop(ruleset, commit)
+
+    async def start(self, source_failed: Callable[[str], None]) -> None:
+        """Start every ruleset, with the facts of its hosts if it wants them, then every source."""
+        for name, loop in self._loops.items():
+            self._loop_tasks.append(asyncio.create_task(loop.run(), name=f"ruleset {name}"))
         for ruleset in self._edition.rulesets:
             if ruleset.gather_facts:
                 await self._gather_facts(ruleset)
@@ -105,8 +112,9 @@ class RunningRulesets:
         )
 
     def check(self) -> None:
-        """Raise what ended a ruleset's loop: it works until it is cancelled."""
-        for task in self._loop_tasks:
+        """Raise what ended a ruleset's loop, which works until it is cancelled, or a source that
+        could not even say why."""
+        for task in [*self._loop_tasks, *self._source_tasks]:
             if task.done() and not task.cancelled():
                 task.result()
 
@@ -119,14 +127,14 @@ class RunningRulesets:
         while not self.idle:
             await self._clock.sleep(POLL_SECONDS)
 
-    async def close(self) -> None:
-        """End everything, finished or not."""
+    async def close(self) -> int:
+        """End everything, finished or not; return how much of what was accepted was not done."""
         await self.stop_sources()
-        for dispatcher in self._dispatchers.values():
-            await dispatcher.close()
         await _cancel(self._loop_tasks)
+        waiting = sum(len(loop.queue) for loop in self._loops.values())
+        return waiting + sum([await one.close() for one in self._dispatchers.values()])
 
-    def _start_loop(self, ruleset: Ruleset, commit: GroupCommit) -> None:
+    def _build_loop(self, ruleset: Ruleset, commit: GroupCommit) -> None:
         config = self._project.config
         dispatcher = Dispatcher(ruleset, self._services)
         loop = RulesetLoop(
@@ -140,7 +148,6 @@ class RunningRulesets:
         )
         self._dispatchers[ruleset.name] = dispatcher
         self._loops[ruleset.name] = loop
-        self._loop_tasks.append(asyncio.create_task(loop.run(), name=f"ruleset {ruleset.name}"))
 
     def _show(self, event: JSON) -> None:
         banner(self._services.out, self._clock, "event received", pretty(event))
@@ -179,21 +186,22 @@ class RunningRulesets:
 
     def _tell(self, ruleset: str, failed: Callable[[str], None], report: SourceReport) -> None:
         log.info("%s", report.text)
-        self._timeline.tell(
-            Kind.SOURCE,
-            report.text,
-            data={
-                "ruleset": ruleset,
-                "source": report.source,
-                "kind": report.kind.value,
-                "count": report.count,
-            },
-        )
+        data: dict[str, Any] = {"ruleset": ruleset, "source": report.source}
+        data |= {"kind": report.kind.value, "count": report.count}
+        try:
+            self._timeline.tell(Kind.SOURCE, report.text, data=data)
+        except StoreError as error:
+            # A record that can't be written for a moment must not end the source for ever.
+            log.error("not on record: %s: %s", report.text, error)
         if report.kind is ReportKind.FAILED and report.count == FAILURES_TO_TELL:
             failed(report.text)
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel and wait a while: somebody else's source may not listen."""
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    if tasks:
+        _, deaf = await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
+        for task in deaf:
+            log.error("%s does not end; it is left behind", task.get_name())
