@@ -99,13 +99,17 @@ class AnsibleRunner:
         try:
             stopped = await self._first(run, work)
         except asyncio.CancelledError:
+            run.stop.set()
             await _uninterrupted(self._end(run.ident, work))
             self._note_stop(run, work, StepState.CANCELLED)
             raise
         if stopped is None:
             return await self._ended_by_itself(run, work, started_at)
+        run.stop.set()  # also when the time is over: what is still being prepared must not begin
         left = await _uninterrupted(self._end(run.ident, work))
         self._note_stop(run, work, stopped)
+        if work.done() and not run.started:
+            raise ExecutionError(f"{stopped.value} before Ansible was started")
         return self._unfinished(run, stopped, started_at, _stop_message(run, stopped, left))
 
     async def _first(self, run: _Run, work: asyncio.Future[int]) -> StepState | None:
@@ -196,6 +200,8 @@ class _Run:
         self.folder = RunFolder(site, request)
         self.log = EventLog()
         self.stop = asyncio.Event()
+        self.started = False
+        """Ansible may have been started."""
         self._on_task = on_task
         self._loop = asyncio.get_running_loop()
         # A thread of its own: the run's parent-death signal is tied to the thread's life.
@@ -217,6 +223,7 @@ class _Run:
             raise ExecutionError(f"the run can't be prepared: {error}") from error
         if self.stop.is_set():
             return -1
+        self.started = True
         runner.run()
         return -1 if runner.rc is None else int(runner.rc)
 
