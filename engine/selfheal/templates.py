@@ -17,6 +17,16 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from selfheal.errors import TemplateError
 
 _LONGEST_LITERAL = 4096
+# What filters raise over a value that the author of the template did not foresee.
+_WRONG_VALUE = (
+    JinjaError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    LookupError,
+    RecursionError,
+)
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
@@ -95,7 +105,7 @@ def _render_text(text: str, context: Mapping[str, Any]) -> Any:
         if expression is None:
             return _ENV.from_string(text).render(context)
         result = _ENV.compile_expression(expression, undefined_to_none=False)(**context)
-    except (JinjaError, ValueError, TypeError, ArithmeticError, LookupError) as error:
+    except _WRONG_VALUE as error:
         raise TemplateError(f"{error} in {text!r}") from error
     if isinstance(result, Undefined):
         raise TemplateError(f"{_undefined_message(result)} in {text!r}")

@@ -60,6 +60,17 @@ def test_what_an_event_says_is_never_a_template() -> None:
     assert render("<{{ event.evil }}>", CONTEXT) == "<{{ 7 * 7 }}>"
 
 
+@pytest.mark.parametrize(
+    ("template", "x"),
+    [("{{ x | from_json }}", "[" * 100_000), ("a {{ x | from_json }}", "[" * 100_000),
+     ("{{ x | dictsort }}", 5)],
+)  # fmt: skip
+def test_what_a_filter_can_not_take_is_a_template_error(template: str, x: object) -> None:
+    """Hostile event data (nested too deep, of another type) never escapes as another error."""
+    with pytest.raises(TemplateError):
+        render(template, {"x": x})
+
+
 @given(st.text(max_size=60))
 def test_no_template_raises_anything_else(text: str) -> None:
     """Any text whatever renders, or raises TemplateError."""

@@ -205,6 +205,20 @@ async def test_what_does_not_help_is_rolled_back_and_the_next_rung_heals(engine:
     assert str(places[0]).endswith(f"/{healing.attempts[0].id}-0")
 
 
+async def test_a_request_that_cannot_be_built_undoes_the_steps_before(engine: Engine) -> None:
+    """An unexpected error on the way to a run (an inventory file vanished) is a failed step."""
+
+    async def hosts(inventory: str) -> frozenset[str]:
+        raise FileNotFoundError("inventory/.web.yml.swp")
+
+    steps = (step_of("a"), step_of("b", limit="{{ target }}"))
+    runtime = engine.start(known_hosts=hosts)
+    healing = await engine.carry(runtime, submitted(solution_of("one", steps=steps)))
+    assert healing.outcome is Outcome.ROLLED_BACK
+    assert engine.runner.playbooks == ["a.yml", "a.undo.yml"]
+    assert "can't be prepared: FileNotFoundError: inventory/.web.yml.swp" in healing.reason
+
+
 async def test_what_breaks_while_another_proof_goes_on_is_no_proof(engine: Engine) -> None:
     """Of two validations the first holds, then breaks before the second holds: not healed."""
     slow = Validation("playbook", {"name": "slow.yml"}, within=10.0, interval=1.0, timeout=60.0)

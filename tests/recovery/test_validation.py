@@ -308,6 +308,7 @@ async def test_playbook_and_event() -> None:
         ("http", {"url": "http://x", "stat": 1}, "stat: unknown key"),
         ("tcp", {"host": "x"}, "Value error, give host and port, or address as host:port"),
         ("command", {}, "argv: Field required"),
+        ("command", {"argv": "echo it's"}, "No closing quotation"),
     ],
 )
 async def test_what_cannot_be_understood_does_not_hold(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from selfheal.clock import Clock
-from selfheal.errors import ExecutionError, TemplateError
+from selfheal.errors import ExecutionError, StoreError, TemplateError
 from selfheal.model import (
     Attempt,
     FaultState,
@@ -29,6 +30,8 @@ from selfheal.recovery.requests import KnownHosts, RequestBuilder, variables_of
 from selfheal.recovery.story import Story
 from selfheal.recovery.untouched import changed_nothing
 from selfheal.recovery.validation import ProbeContext, validate
+
+_log = logging.getLogger(__name__)
 
 Build = Callable[[str], Awaitable[PlaybookRequest]]
 
@@ -120,7 +123,7 @@ class Moves:
             self._record.add_step(run)
             self._story(healing).run_begun(run)
         try:
-            request = await build(run.ident)
+            request = await _built(build, run.ident)
             result = await self._run(healing, request, stop)
         except asyncio.CancelledError:
             # A try whose time is over. A step's end is left open: whoever ended it was the engine.
@@ -255,6 +258,18 @@ class Moves:
 
     def _story(self, healing: Healing) -> Story:
         return Story(self._record, healing)
+
+
+async def _built(build: Build, ident: str) -> PlaybookRequest:
+    """Build a request. Whatever goes wrong, Ansible was not started: steps before are undone."""
+    try:
+        return await build(ident)
+    except (StoreError, ExecutionError, TemplateError):
+        raise
+    except Exception as error:
+        _log.exception("the request of run %s can't be built", ident)
+        reason = f"{type(error).__name__}: {error}"[:300]
+        raise ExecutionError(f"the run can't be prepared: {reason}") from error
 
 
 def _both(first: ValidationResult, again: ValidationResult) -> ValidationResult:

@@ -55,6 +55,10 @@ async def validate(
         seen, tries = Seen(False, str(error)), 0
     except ValidationError as error:
         seen, tries = Seen(False, _first_problem(error)), 0
+    except Exception as error:
+        # In doubt it did not hold: what ran is undone, which an error of the engine would prevent.
+        _log.exception("validation %s can't be understood", validation.kind)
+        seen, tries = Seen(False, f"{type(error).__name__}: {error}"[:300]), 0
     return ValidationResult(name, seen.ok, seen.detail, tries, started_at, clock.now())
 
 
