@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
 
+from selfheal.errors import StoreError
 from selfheal.model import FaultState, HealingState, IncidentState, Kind, Outcome, Refusal
+from selfheal.notification import FanoutNotifier
+from selfheal.recovery import SqliteRuntime
 from selfheal.recovery.executors import MemoryRunner
 from selfheal.recovery.executors.memory import FAILS, HANGS, Reply
 
@@ -17,6 +22,18 @@ from .support import RULES, engine_inside, write_project
 def heals(folder: Path, seconds: float = 0.0) -> Reply:
     """Return a playbook's reply after which the proof is there."""
     return Reply(seconds=seconds, effect=lambda request: (folder / "proof").touch())
+
+
+def failing_once(owner: type, method: str, error: Exception) -> Any:
+    """Let the first call of the method raise; later ones are the real thing."""
+    real, calls = getattr(owner, method), iter([error])
+
+    async def flaky(self: Any, *args: Any) -> Any:
+        if failure := next(calls, None):
+            raise failure
+        return await real(self, *args)
+
+    return mock.patch.object(owner, method, flaky)
 
 
 async def test_a_repeat_joins_its_fault(tmp_path: Path) -> None:
@@ -30,6 +47,60 @@ async def test_a_repeat_joins_its_fault(tmp_path: Path) -> None:
         assert (fault.count, fault.state) == (3, FaultState.HEALED)
         assert runner.playbooks == ["restart.yml"]
         assert len(engine.healings()) == 1
+
+
+async def test_a_repeat_heals_what_could_not_be_submitted(tmp_path: Path) -> None:
+    """A fault that the record could take no healing for is healed at its next report."""
+    runner = MemoryRunner({"restart.yml": heals(tmp_path)})
+    with failing_once(SqliteRuntime, "submit", StoreError("database is locked")):
+        async with engine_inside(write_project(tmp_path), runner) as engine:
+            engine.emit({"down": "web1"})
+            await engine.until(lambda: engine.told("database is locked"))
+            assert (engine.states(), engine.healings()) == ([IncidentState.OPEN], [])
+            engine.emit({"down": "web1"})
+            await engine.until(lambda: engine.states() == [IncidentState.HEALED])
+    assert runner.playbooks == ["restart.yml"]
+
+
+async def test_a_repeat_passes_on_an_end_that_was_lost(tmp_path: Path) -> None:
+    """A healing that ended while nobody could be called is handed to a human at the next report,
+    and only then; nothing runs again."""
+    failure = StoreError("database is locked")
+    async with listening() as hook:
+        folder = write_project(tmp_path, notify=hook.config)
+        runner = MemoryRunner()
+        with failing_once(FanoutNotifier, "notify", failure):
+            async with engine_inside(folder, runner) as engine:
+                engine.emit({"down": "web1"})
+                await engine.until(lambda: engine.told("database is locked"))
+                assert engine.states() == [IncidentState.OPEN]
+                engine.emit({"down": "web1"}, {"down": "web1"})
+                await engine.until(lambda: engine.told("reported again (3 times)"))
+                await engine.until(lambda: engine.told("told webhook 1"))
+                assert engine.states() == [IncidentState.MANUAL]
+                assert len(engine.healings()) == 1
+    assert len(hook.messages) == 1
+    assert len(runner.playbooks) == 4
+
+
+@pytest.mark.parametrize("cause", ["web-dead", "power-cut"])
+async def test_a_human_is_called_again_after_a_crash(tmp_path: Path, cause: str) -> None:
+    """An engine that dies while it calls the human leaves the incident open: the next one calls,
+    after a ladder that has ended and after a refusal alike, and runs nothing again."""
+    runner = MemoryRunner()
+    async with listening() as hook:
+        folder = write_project(tmp_path, notify=hook.config)
+        with failing_once(FanoutNotifier, "notify", RuntimeError("killed here")):
+            async with engine_inside(folder, runner) as engine:
+                engine.emit({"down": "web1", "cause": cause})
+                await engine.until(lambda: engine.told("killed here"))
+                assert engine.states() == [IncidentState.OPEN]
+        ran = list(runner.playbooks)
+        async with engine_inside(folder, runner) as engine:
+            await engine.until(lambda: engine.told("told webhook 1"))
+            assert engine.states() == [IncidentState.MANUAL]
+    assert len(hook.messages) == 1
+    assert runner.playbooks == ran
 
 
 async def test_a_fault_that_comes_back_is_healed_again(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -46,27 +47,36 @@ class Healer:
         self._policy = policy
         self._clock = clock
         self._on_end = on_end
+        # A repeat, and the end of a healing, may come while the same fault is being decided.
+        self._one_at_a_time = asyncio.Lock()
 
     async def heal(self, fault: Fault) -> None:
-        """Open the fault, or count it as a repeat; a new one is decided and submitted."""
+        """Open the fault, or count it as a repeat; see to what is open and in nobody's hands."""
         fault, new = self._record.open_fault(fault)
-        if not new:
-            self._tell_fault(fault, f"reported again ({fault.count} times): {fault.message}")
-            return
         self._tell_fault(
             fault,
-            f"{fault.severity.value} {fault.type} of {_place(fault)}: {fault.message}",
+            f"{fault.severity.value} {fault.type} of {_place(fault)}: {fault.message}"
+            if new
+            else f"reported again ({fault.count} times): {fault.message}",
         )
-        await self._see_to(fault)
+        async with self._one_at_a_time:
+            fault = self._record.fault(fault.id)
+            if fault.state is FaultState.OPEN:
+                await self._go_on(fault)
 
     async def resume(self) -> None:
         """At start-up: see to faults that an earlier engine opened and did not finish with."""
         for incident in self._record.incidents(state=IncidentState.OPEN.value, limit=1_000_000):
-            healings = self._record.healings(incident_id=incident.id, limit=1)
-            if not healings:
-                await self._see_to(self._record.fault(incident.primary_fault_id))
-            elif healings[0].state is HealingState.DONE:
-                await self.on_done(healings[0])
+            async with self._one_at_a_time:
+                await self._go_on(self._record.fault(incident.primary_fault_id))
+
+    async def _go_on(self, fault: Fault) -> None:
+        """Do what is missing: a fault whose incident is open may have been left anywhere."""
+        healings = self._record.healings(incident_id=fault.incident_id, limit=1)
+        if not healings:
+            await self._see_to(fault)
+        elif healings[0].state is HealingState.DONE:
+            await self._conclude(healings[0])
 
     async def _see_to(self, fault: Fault) -> None:
         if not fault.root_cause:
@@ -113,16 +123,19 @@ class Healer:
 
     async def on_done(self, healing: Healing) -> None:
         """Close the fault and its incident, or call a human with the evidence."""
-        if not healing.fault_id:
-            return
+        if healing.fault_id:
+            async with self._one_at_a_time:
+                await self._conclude(healing)
+
+    async def _conclude(self, healing: Healing) -> None:
         fault = self._record.fault(healing.fault_id)
-        if healing.outcome is Outcome.HEALED:
-            self._close(fault, FaultState.HEALED, IncidentState.HEALED)
-        elif fault.state is FaultState.RESOLVED and healing.outcome is not Outcome.ROLLBACK_FAILED:
-            self._close(fault, FaultState.RESOLVED, IncidentState.RESOLVED)
-        else:
-            self._close(fault, FaultState.MANUAL, IncidentState.MANUAL)
-            await self._call_human(fault, healing)
+        end = _end_of(fault, healing)
+        incident = IncidentState(end.value)
+        # A repeat of the fault may have concluded it meanwhile: a human is called once.
+        if self._record.incident(fault.incident_id).state is not incident:
+            if end is FaultState.MANUAL:
+                await self._call_human(fault, healing)
+            self._close(fault, end, incident)
         self._on_end(healing.outcome or Outcome.UNKNOWN)
 
     def _healing(self, fault: Fault, ladder: tuple[Solution, ...]) -> Healing:
@@ -155,8 +168,8 @@ class Healer:
 
     async def _give_up(self, fault: Fault, decision: Decision) -> None:
         self._tell_decision(decision)
-        self._close(fault, FaultState.MANUAL, IncidentState.MANUAL)
         await self._call_human(fault, None)
+        self._close(fault, FaultState.MANUAL, IncidentState.MANUAL)
         self._on_end(Outcome.REFUSED)
 
     async def _call_human(self, fault: Fault, healing: Healing | None) -> None:
@@ -180,8 +193,10 @@ class Healer:
         )
 
     def _close(self, fault: Fault, state: FaultState, incident: IncidentState) -> None:
-        self._record.set_fault_state(fault.id, state, self._now())
-        self._record.set_incident_state(fault.incident_id, incident, self._now())
+        """Close both or none; after a human was called, so that a crash in between calls again."""
+        with self._record.transaction():
+            self._record.set_fault_state(fault.id, state, self._now())
+            self._record.set_incident_state(fault.incident_id, incident, self._now())
 
     def _tell_fault(self, fault: Fault, text: str) -> None:
         self._record.tell(
@@ -215,6 +230,15 @@ class Healer:
 
     def _now(self) -> float:
         return self._clock.now()
+
+
+def _end_of(fault: Fault, healing: Healing) -> FaultState:
+    """What the end of the healing means for its fault."""
+    if healing.outcome is Outcome.HEALED:
+        return FaultState.HEALED
+    if fault.state is FaultState.RESOLVED and healing.outcome is not Outcome.ROLLBACK_FAILED:
+        return FaultState.RESOLVED
+    return FaultState.MANUAL
 
 
 def _place(fault: Fault) -> str:
