@@ -199,6 +199,10 @@ class Inside(Observer):
 
     task: asyncio.Task[int]
 
+    def end(self) -> None:
+        """Ask the engine to end, as its service manager does."""
+        os.kill(os.getpid(), signal.SIGTERM)
+
     async def until(self, fact: Callable[[], T], within: float = 20.0) -> T:
         """Wait until `fact` is something true and return that; the engine must live meanwhile."""
         deadline = time.monotonic() + within
