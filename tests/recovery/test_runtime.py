@@ -32,6 +32,7 @@ from selfheal.model import (
 from selfheal.ports import Record
 from selfheal.recovery import MemoryRunner, SqliteRuntime
 from selfheal.recovery.executors import FAILS, HANGS, Reply
+from selfheal.recovery.story import Story
 from selfheal.store import open_record
 
 from .nouns import healing_of, solution_of, step_of
@@ -520,6 +521,55 @@ async def test_one_broken_healing_does_not_touch_another(engine: Engine) -> None
     assert ended.outcome is Outcome.FAILED
     assert ended.reason == "the engine failed: RuntimeError: the decision is broken"
     assert ended in engine.done
+
+
+async def test_a_start_the_record_could_not_take_whole_is_made_later(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record fails between a healing's start and its story: it stays queued, then heals."""
+    started, failures = Story.started, [StoreError("database is locked")]
+
+    def fails_once(story: Story) -> None:
+        if failures:
+            raise failures.pop()
+        started(story)
+
+    monkeypatch.setattr(Story, "started", fails_once)
+    runtime, healing = engine.start(), submitted(solution_of("one", validate=checks("p.yml")))
+    await runtime.submit(healing)
+    assert not failures
+    assert engine.record.healing(healing.id).state is HealingState.QUEUED
+    ended = await engine.carry_on(runtime, healing)
+    assert ended.outcome is Outcome.HEALED
+    assert engine.told().count("started on web1") == 1
+
+
+async def test_a_broken_healing_ends_when_the_record_can_be_written_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full when a broken healing ends: a human is told, its resource is freed later."""
+
+    async def breaks(healing: Healing, rung: int) -> Refusal | None:
+        if healing.id == broken.id:
+            raise RuntimeError("the decision is broken")
+        return None
+
+    def full(*args: Any) -> None:
+        raise StoreError("the disk is full")
+
+    broken = submitted(solution_of("one"))
+    runtime = engine.start(before_rung=breaks)
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.record, "end_healing", full)
+        await runtime.submit(broken)
+        await engine.until(lambda: engine.done != [])
+        await engine.clock.advance(5)
+        assert engine.record.healing(broken.id).state is HealingState.RUNNING
+    ended = await engine.carry_on(runtime, broken)
+    assert ended.reason == "the engine failed: RuntimeError: the decision is broken"
+    after = submitted(solution_of("two", validate=checks("p.yml")))
+    assert (await engine.carry(runtime, after)).outcome is Outcome.HEALED
+    assert [healing.id for healing in engine.done] == [broken.id, after.id]
 
 
 async def test_a_hook_that_fails_is_on_record(engine: Engine) -> None:

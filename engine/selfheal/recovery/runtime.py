@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from selfheal.clock import Clock, SystemClock
+from selfheal.errors import SelfhealError
 from selfheal.model import Healing, HealingState, Outcome, Refusal
 from selfheal.ports import PlaybookRunner, Record
 from selfheal.recovery.moves import Moves
@@ -74,6 +76,7 @@ class SqliteRuntime:
         self._places = asyncio.Semaphore(max_parallel)
         self._waiting: dict[str, str] = {}  # healing to resource, oldest first
         self._running: dict[str, _Driven] = {}
+        self._broken: dict[str, str] = {}  # healing to why, which the record could not be told yet
         self._draining = asyncio.Event()
         self._poller: asyncio.Task[None] | None = None
 
@@ -83,7 +86,7 @@ class SqliteRuntime:
             self._record.add_healing(healing)
             Story(self._record, healing).accepted()
         self._waiting[healing.id] = healing.resource
-        self._take_up()
+        self._take_up_or_later()
         if healing.id in self._waiting and not self._draining.is_set():
             places = self._max_parallel if self._is_full() else 0
             Story(self._record, healing).waiting(places)
@@ -153,15 +156,29 @@ class SqliteRuntime:
                 break
             if resource in busy:
                 continue
-            if self._record.start_healing(healing_id, self._clock.now()):
-                healing = self._record.healing(healing_id)
+            if healing := self._started(healing_id):
                 del self._waiting[healing_id]
                 busy.add(resource)
-                Story(self._record, healing).started()
                 self._drive(healing)
             elif self._record.healing(healing_id).state is not HealingState.QUEUED:
                 del self._waiting[healing_id]  # another process has seen to it
         self._keep_watching()
+
+    def _started(self, healing_id: str) -> Healing | None:
+        """Start it in the record, with its story or not at all; None when it can't start now."""
+        with self._record.transaction():
+            if not self._record.start_healing(healing_id, self._clock.now()):
+                return None
+            healing = self._record.healing(healing_id)
+            Story(self._record, healing).started()
+        return healing
+
+    def _take_up_or_later(self) -> None:
+        try:
+            self._take_up()
+        except Exception:
+            _log.exception("the next healing can't be taken up now; the watch tries again")
+            self._keep_watching()
 
     def _is_full(self) -> bool:
         return sum(not driven.asking for driven in self._running.values()) >= self._max_parallel
@@ -175,12 +192,14 @@ class SqliteRuntime:
         self._keep_watching()
 
     def _keep_watching(self) -> None:
-        if (self._waiting or self._running) and (self._poller is None or self._poller.done()):
+        if (self._waiting or self._running or self._broken) and (
+            self._poller is None or self._poller.done()
+        ):
             self._poller = asyncio.create_task(self._watch(), name="healings: watch the record")
 
     async def _watch(self) -> None:
         """Look for stops asked for, and resources freed, by other processes."""
-        while (self._waiting and not self._draining.is_set()) or self._running:
+        while ((self._waiting or self._broken) and not self._draining.is_set()) or self._running:
             await self._clock.sleep(self._poll)
             try:
                 for healing_id, driven in self._running.items():
@@ -189,6 +208,9 @@ class SqliteRuntime:
                 self._take_up()
             except Exception:
                 _log.exception("the record can't be watched; trying again")
+            for healing_id, reason in list(self._broken.items()):
+                with suppress(SelfhealError):  # it has been logged; the next round tries again
+                    self._end_broken(healing_id, reason)
 
     async def _carry(self, healing_id: str, driven: _Driven) -> None:
         """Carry one healing to its end; whatever goes wrong stays inside."""
@@ -202,10 +224,7 @@ class SqliteRuntime:
             return
         if error := task.exception():
             _log.error("healing %s failed inside the engine", healing_id, exc_info=error)
-        try:
-            self._take_up()
-        except Exception:
-            _log.exception("the next healing can't be taken up now; the watch tries again")
+        self._take_up_or_later()
 
     async def _ended(self, healing_id: str, driven: _Driven) -> Healing | None:
         """Return the healing when it has ended; None when the engine shuts down before."""
@@ -224,7 +243,7 @@ class SqliteRuntime:
                     await self._moves.do(healing, move, driven.stop)
         except Exception as error:
             _log.exception("healing %s failed inside the engine", healing_id)
-            return self._broken(healing_id, error)
+            return self._give_up(healing_id, error)
 
     async def _next(self, healing: Healing, driven: _Driven) -> Move | _Again | _HandOn:
         """Return the planned move; a rung is asked for first."""
@@ -260,20 +279,29 @@ class SqliteRuntime:
             )
         return self._record.healing(healing.id)
 
-    def _broken(self, healing_id: str, error: Exception) -> Healing | None:
+    def _give_up(self, healing_id: str, error: Exception) -> Healing | None:
         """End a healing that the engine itself could not carry on; return it for a human."""
         reason = f"the engine failed: {type(error).__name__}: {error}"
         try:
-            healing = self._record.healing(healing_id)
-            ran = any(attempt.steps for attempt in healing.attempts)
-            for attempt in healing.attempts:
-                if attempt.outcome is None:
-                    self._record.end_attempt(attempt.id, Outcome.UNKNOWN, self._clock.now())
-            outcome = Outcome.UNKNOWN if ran else Outcome.FAILED
-            return self._finish(healing, Finish(outcome, reason))
+            return self._end_broken(healing_id, reason)
         except Exception:
-            _log.exception("healing %s can't be ended in the record", healing_id)
+            _log.exception("healing %s can't be ended in the record; trying again", healing_id)
+            self._broken[healing_id] = reason
             return _last_known(self._record, healing_id, reason)
+
+    def _end_broken(self, healing_id: str, reason: str) -> Healing:
+        """End it in the record as far as it has come. Raises StoreError."""
+        healing = self._record.healing(healing_id)
+        if healing.state is not HealingState.DONE:
+            ran = any(attempt.steps for attempt in healing.attempts)
+            outcome = Outcome.UNKNOWN if ran else Outcome.FAILED
+            with self._record.transaction():
+                for attempt in healing.attempts:
+                    if attempt.outcome is None:
+                        self._record.end_attempt(attempt.id, Outcome.UNKNOWN, self._clock.now())
+                healing = self._finish(healing, Finish(outcome, reason))
+        self._broken.pop(healing_id, None)
+        return healing
 
     async def _pass_on(self, ended: Healing) -> None:
         try:
