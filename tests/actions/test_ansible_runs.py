@@ -67,7 +67,10 @@ async def test_the_event_can_name_the_hosts(hosts: Any, limit: str) -> None:
     assert bench.runner.requests[0].limit == limit
 
 
-@pytest.mark.parametrize("host", ["@/etc/passwd", "-e x=1", "*", "!web", "web:&db!", "a b", "~w.*"])
+HOSTILE_HOSTS = ["@/etc/passwd", "-e x=1", "*", "!web", "a:b", "web[0:9]", "all", "a b", "~w.*"]
+
+
+@pytest.mark.parametrize("host", HOSTILE_HOSTS)
 @pytest.mark.parametrize("action", ["run_playbook", "run_module"])
 async def test_an_event_names_hosts_and_nothing_else(host: str, action: str) -> None:
     """No file, option or pattern gets to Ansible from an event; other actions do not mind."""

@@ -96,3 +96,17 @@ async def test_a_source_outlives_a_record_that_refuses_for_a_moment(tmp_path: Pa
         async with engine_inside(folder) as engine:
             await engine.until(lambda: refusals > 3)
             assert any("the disk is full" in text for text in engine.texts(Kind.SOURCE))
+
+
+async def test_a_fault_does_not_wait_behind_a_playbook(tmp_path: Path) -> None:
+    """`heal` is acted on at once, though another rule's playbook runs for ever."""
+    healing = """
+    - name: down
+      condition: event.down is defined
+      action:
+        heal: {fault: deadlock, component: web, target: "{{ event.down }}", root_cause: unknown}
+"""
+    folder = write_project(tmp_path, SLOW + healing.lstrip("\n"), drain_timeout=0.2)
+    async with engine_inside(folder, hanging()) as engine:
+        engine.emit({"go": 1}, {"down": "web1"})
+        await engine.until(lambda: any("web1" in text for text in engine.texts(Kind.FAULT)))

@@ -18,6 +18,9 @@ from selfheal.templates import render
 
 log = logging.getLogger(__name__)
 
+AT_ONCE = ("heal", "resolve")
+"""Actions that wait for nothing but the record."""
+
 _IN_ACTION: ContextVar[bool] = ContextVar("selfheal_in_action", default=False)
 
 
@@ -57,7 +60,12 @@ class Dispatcher:
         """Take a firing over; returns at once while there is room.
 
         A firing that an action caused (by a fact, say) is always taken at once: waiting for it
-        inside the action that it waits for would last for ever."""
+        inside the action that it waits for would last for ever. A rule that only reports faults
+        or their end waits for nobody: its actions are over at once, and must not stand behind
+        another rule's playbook for an hour."""
+        if all(spec.name in AT_ONCE for spec in self._rules[firing.rule].actions):
+            await self._run_guarded(firing)
+            return
         self._waiting.append(firing)
         if len(self._workers) < self._most:
             self._workers.add(asyncio.create_task(self._work()))

@@ -9,8 +9,10 @@ from typing import Any
 from selfheal.errors import ActionError
 from selfheal.model import Firing
 
-# No pattern, no file (`@hosts`), no option (`-e`): an event names hosts, it does not select them.
-_HOST = re.compile(r"[\w\[][\w.:\[\]-]*")
+# No pattern (`a:b`, `web[0:9]`), no file (`@hosts`), no option (`-e`): an event names hosts, it does
+# not select them. An IPv6 address is a pattern to Ansible, so it can't be named, either.
+_HOST = re.compile(r"\w[\w.-]*")
+_GROUPS_OF_ANSIBLE = ("all", "ungrouped")
 
 
 def hosts_of(firing: Firing, ruleset_hosts: tuple[str, ...]) -> tuple[str, ...]:
@@ -19,7 +21,7 @@ def hosts_of(firing: Firing, ruleset_hosts: tuple[str, ...]) -> tuple[str, ...]:
     Raises ActionError when an event names what can't be a host."""
     named = tuple(host for event in firing.matches.values() for host in _named(event))
     for host in named:
-        if not _HOST.fullmatch(host):
+        if not _HOST.fullmatch(host) or host in _GROUPS_OF_ANSIBLE:
             raise ActionError(f"meta.hosts of the event holds {host[:60]!r}, which is no host name")
     return named or ruleset_hosts
 
