@@ -9,8 +9,8 @@ from typing import Any
 from selfheal.errors import ActionError
 from selfheal.model import Firing
 
-# No pattern (`a:b`, `web[0:9]`), no file (`@hosts`), no option (`-e`): an event names hosts, it does
-# not select them. An IPv6 address is a pattern to Ansible, so it can't be named, either.
+# No pattern (`a:b`, `web[0:9]`), no file (`@hosts`), no option (`-e`): an event names hosts, it
+# does not select them. An IPv6 address is a pattern to Ansible, so it can't be named, either.
 _HOST = re.compile(r"\w[\w.-]*")
 _GROUPS_OF_ANSIBLE = ("all", "ungrouped")
 
