@@ -376,6 +376,26 @@ async def test_stop_ends_the_step_and_undoes_what_ran(engine: Engine) -> None:
     assert engine.record.healing(healing.id) == ended
 
 
+async def test_a_stop_without_a_reason_ends_what_waits_for_a_decision(engine: Engine) -> None:
+    """An empty reason stops as well as any other, and the decision is asked for once."""
+    asked: list[int] = []
+
+    async def never(healing: Healing, rung: int) -> Refusal | None:
+        asked.append(rung)
+        if len(asked) == 1:
+            await asyncio.Event().wait()
+        await asyncio.sleep(0)
+        return Refusal.FAULT_GONE
+
+    runtime, healing = engine.start(before_rung=never), submitted(solution_of("one"))
+    await runtime.submit(healing)
+    await engine.until(lambda: asked == [0])
+    await runtime.stop(healing.id, "")
+    ended = await engine.carry_on(runtime, healing)
+    assert (ended.outcome, ended.stop_requested) == (Outcome.DENIED, "stopped")
+    assert asked == [0]
+
+
 async def test_stop_asked_for_by_another_process(engine: Engine) -> None:
     """A message on the file, by another handle, is noticed and obeyed."""
     runtime = engine.start({"one.yml": HANGS})

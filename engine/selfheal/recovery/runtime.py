@@ -96,6 +96,7 @@ class SqliteRuntime:
         healing = self._record.healing(healing_id)
         if healing.state is HealingState.DONE:
             return
+        why = why or "stopped"  # an empty reason would look like none on record
         with self._record.transaction():
             self._record.request_stop(healing.id, why)
             Story(self._record, healing).stop_asked(why)
