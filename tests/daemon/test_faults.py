@@ -8,6 +8,7 @@ from unittest import mock
 
 import pytest
 
+from selfheal.clock import SystemClock
 from selfheal.errors import StoreError
 from selfheal.model import FaultState, HealingState, IncidentState, Kind, Outcome, Refusal
 from selfheal.notification import FanoutNotifier
@@ -22,6 +23,15 @@ from .support import RULES, engine_inside, write_project
 def heals(folder: Path, seconds: float = 0.0) -> Reply:
     """Return a playbook's reply after which the proof is there."""
     return Reply(seconds=seconds, effect=lambda request: (folder / "proof").touch())
+
+
+class AheadClock(SystemClock):
+    """The machine's clock, put forward by hand."""
+
+    ahead = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.ahead
 
 
 def failing_once(owner: type, method: str, error: Exception) -> Any:
@@ -112,6 +122,34 @@ async def test_a_fault_that_comes_back_is_healed_again(tmp_path: Path) -> None:
         engine.emit({"down": "web1"})
         await engine.until(lambda: engine.states() == [IncidentState.HEALED] * 2)
         assert runner.playbooks == ["restart.yml", "restart.yml"]
+
+
+async def test_healed_and_still_reported_calls_a_human_once(tmp_path: Path) -> None:
+    """The same alert after the healing is let pass for five minutes; then a human gets the proof
+    and the doubt, once, and nothing runs again until the world says that it is over."""
+    rules = RULES.replace("severity: critical\n", "severity: critical\n          starts_at: 77\n")
+    runner, clock = MemoryRunner({"restart.yml": heals(tmp_path)}), AheadClock()
+    async with listening() as hook:
+        folder = write_project(tmp_path, rules, notify=hook.config)
+        async with engine_inside(folder, runner, clock=clock) as engine:
+            engine.emit({"down": "web1"})
+            await engine.until(lambda: engine.states() == [IncidentState.HEALED])
+            clock.ahead = 280.0
+            engine.emit({"down": "web1"})
+            await engine.until(lambda: engine.told("reported again (2 times)"))
+            assert engine.states() == [IncidentState.HEALED]
+            clock.ahead = 320.0
+            engine.emit({"down": "web1"}, {"down": "web1"})
+            await engine.until(lambda: engine.told("reported again (4 times)"))
+            await engine.until(lambda: engine.told("told webhook 1"))
+            fault = engine.record.fault(engine.incidents()[0].primary_fault_id)
+            assert (engine.states(), fault.state) == ([IncidentState.MANUAL], FaultState.MANUAL)
+            engine.emit({"up": "web1"})
+            await engine.until(lambda: engine.states() == [IncidentState.RESOLVED])
+    [message] = hook.messages
+    assert message["body"].startswith("validated as healed, yet still reported 5 minutes later")
+    assert "tried restart: healed" in message["body"]
+    assert runner.playbooks == ["restart.yml"]
 
 
 async def test_one_resource_is_healed_one_at_a_time(tmp_path: Path) -> None:

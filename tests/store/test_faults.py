@@ -61,6 +61,16 @@ def test_a_later_start_is_a_new_fault_once_the_old_is_closed(record: SqliteRecor
     assert second.incident_id != first.incident_id
 
 
+def test_a_standing_fault_takes_in_repeats_of_an_older_one(record: SqliteRecord) -> None:
+    """While the fingerprint stands, a late repeat of its closed fault is a report of it."""
+    older, _ = record.open_fault(a_fault())
+    record.set_fault_state(older.id, FaultState.HEALED, 120.0)
+    standing, _ = record.open_fault(a_fault(starts_at=130.0))
+    again, new = record.open_fault(a_fault())
+    assert (new, again.id, again.count) == (False, standing.id, 2)
+    assert record.fault(older.id).count == 1
+
+
 def test_a_fault_handed_to_a_human_stands_until_resolved(record: SqliteRecord) -> None:
     """The engine does not begin again with what it gave up, until the world says it is over."""
     first, _ = record.open_fault(a_fault())
@@ -131,7 +141,7 @@ def test_at_most_one_fault_of_a_fingerprint_stands(steps: list[tuple[str, object
                     del standing[fingerprint]
             continue
         assert isinstance(what, int)
-        expected = known.get((fingerprint, what)) or standing.get(fingerprint)
+        expected = standing.get(fingerprint) or known.get((fingerprint, what))
         fault, new = record.open_fault(a_fault(fingerprint=fingerprint, starts_at=float(what)))
         assert new == (expected is None)
         assert expected in (None, fault.id)

@@ -24,6 +24,10 @@ from selfheal.model import (
 )
 from selfheal.ports import Notifier, Record, Runtime
 
+# A healed fault may be reported this long before that means something: Prometheus must see that
+# it is over, and Alertmanager tells a group again after its group_interval (5 minutes) only.
+STILL_REPORTED_AFTER = 300.0
+
 
 class Healer:
     """Sees to faults. Knows the record, the decision and the runtime; the rules know only it."""
@@ -63,6 +67,8 @@ class Healer:
             fault = self._record.fault(fault.id)
             if fault.state is FaultState.OPEN:
                 await self._go_on(fault)
+            elif fault.state is FaultState.HEALED:
+                await self._doubt(fault)
 
     async def resume(self) -> None:
         """At start-up: see to faults that an earlier engine opened and did not finish with."""
@@ -77,6 +83,19 @@ class Healer:
             await self._see_to(fault)
         elif healings[0].state is HealingState.DONE:
             await self._conclude(healings[0])
+
+    async def _doubt(self, healed: Fault) -> None:
+        """Call a human when the world goes on reporting what was validated as healed."""
+        since = self._now() - (healed.ended_at or 0.0)
+        if since <= STILL_REPORTED_AFTER:
+            return
+        [healing, *_] = self._record.healings(incident_id=healed.incident_id, limit=1)
+        note = (
+            f"validated as healed, yet still reported {since / 60:.0f} minutes later: "
+            "either the validation proves too little or the report is out of date"
+        )
+        await self._call_human(healed, healing, note)
+        self._close(healed, FaultState.MANUAL, IncidentState.MANUAL)
 
     async def _see_to(self, fault: Fault) -> None:
         if not fault.root_cause:
@@ -172,12 +191,12 @@ class Healer:
         self._close(fault, FaultState.MANUAL, IncidentState.MANUAL)
         self._on_end(Outcome.REFUSED)
 
-    async def _call_human(self, fault: Fault, healing: Healing | None) -> None:
-        decisions = self._record.decisions(fault.incident_id)
+    async def _call_human(self, fault: Fault, healing: Healing | None, note: str = "") -> None:
+        evidence = evidence_of(fault, self._record.decisions(fault.incident_id), healing)
         subject = f"{_place(fault)}: {fault.message}"
         await self._notifier.notify(
             subject,
-            evidence_of(fault, decisions, healing),
+            f"{note}\n\n{evidence}" if note else evidence,
             {
                 "incident_id": fault.incident_id,
                 "healing_id": healing.id if healing else "",

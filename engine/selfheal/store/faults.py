@@ -12,7 +12,7 @@ from selfheal.store.repository import Repository
 _KNOWN = """
 SELECT * FROM faults
 WHERE fingerprint = ? AND (starts_at = ? OR state IN ('open', 'manual'))
-ORDER BY starts_at = ? DESC LIMIT 1
+ORDER BY state IN ('open', 'manual') DESC LIMIT 1
 """
 
 
@@ -21,8 +21,7 @@ class Faults(Repository):
 
     def open_fault(self, fault: Fault) -> tuple[Fault, bool]:
         with self._db.writing():
-            key = (fault.fingerprint, fault.starts_at, fault.starts_at)
-            known = self._db.row(_KNOWN, key)
+            known = self._db.row(_KNOWN, (fault.fingerprint, fault.starts_at))
             if known is None:
                 return self._open(fault), True
             return self._repeat(from_row(Fault, known), fault.last_seen), False
