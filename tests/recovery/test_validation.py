@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +235,23 @@ async def test_promql_without_prometheus() -> None:
     dead = await once("promql", {"expr": "up", "url": f"http://127.0.0.1:{free_port()}"})
     assert not dead.ok
     assert "refused" in dead.detail
+
+
+async def test_a_prometheus_that_hangs_holds_nobody_up() -> None:
+    """Its tries take none of the engine's threads, and give their own back at their time limit."""
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    nobody = {"expr": "up", "url": f"http://127.0.0.1:{free_port()}"}
+    await once("promql", nobody, timeout=60.0)  # the client is slow to import
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.setblocking(False)
+        args = {"expr": "up", "url": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        hung = asyncio.gather(*(once("promql", args, timeout=3.0) for _ in range(20)))
+        connection, _ = await asyncio.wait_for(loop.sock_accept(silent), 10)
+        with connection:
+            assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 1.5) == "free"
+            assert not any(result.ok for result in await hung)
+            assert "refused" in (await once("promql", nobody, timeout=5.0)).detail
 
 
 # command

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -48,6 +49,7 @@ async def validate(
         kind = KINDS[validation.kind]
         args = _arguments(kind, validation.args, variables)
         name = kind.title(args)
+        context = replace(context, timeout=validation.timeout)
         seen, tries = await holds(validation, lambda: kind.probe(args, context), clock)
     except KeyError:
         seen, tries = Seen(False, f"there is no validation {validation.kind!r}"), 0

@@ -44,6 +44,8 @@ class ProbeContext:
     """Whether the record says that the fault is over."""
     prometheus_url: str = ""
     """Prometheus to ask when a validation names none."""
+    timeout: float = 5.0
+    """Seconds that a try has: for clients that keep time themselves."""
 
 
 @dataclass(frozen=True, slots=True)

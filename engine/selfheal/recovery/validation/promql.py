@@ -6,6 +6,7 @@ import asyncio
 import math
 import operator
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -20,8 +21,8 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-# The try's own limit is shorter; this one ends the thread of a try that nobody waits for.
-_THREAD_TIMEOUT = 60
+# Threads of its own: a Prometheus that hangs must not hold up what else the engine does in threads.
+_THREADS = ThreadPoolExecutor(8, thread_name_prefix="promql")
 
 
 class PromqlArgs(Args):
@@ -52,7 +53,8 @@ async def probe(args: PromqlArgs, context: ProbeContext) -> Seen:
     url = args.url or context.prometheus_url
     if not url:
         return Seen(False, "no Prometheus to ask: give url")
-    result = await asyncio.to_thread(_query, args, url)
+    loop = asyncio.get_running_loop()
+    result = await loop.run_in_executor(_THREADS, _query, args, url, context.timeout)
     if result and not isinstance(result[0], dict):
         return _scalar(args, float(result[1]))
     samples = [(_label(sample), float(sample["value"][1])) for sample in result]
@@ -68,7 +70,7 @@ async def probe(args: PromqlArgs, context: ProbeContext) -> Seen:
     return Seen(True, _show(samples))
 
 
-def _query(args: PromqlArgs, url: str) -> list[Any]:
+def _query(args: PromqlArgs, url: str, timeout: float) -> list[Any]:
     from prometheus_api_client import PrometheusConnect
     from urllib3.util.retry import Retry
 
@@ -77,7 +79,7 @@ def _query(args: PromqlArgs, url: str) -> list[Any]:
         headers=args.headers,
         disable_ssl=not args.verify,
         retry=Retry(total=0),
-        timeout=_THREAD_TIMEOUT,
+        timeout=timeout,  # ends the thread of a try that nobody waits for any more
     )
     try:
         return list(client.custom_query(args.expr))
