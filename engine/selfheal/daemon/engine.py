@@ -61,6 +61,7 @@ class Engine:
         self._end_delay = project.config.drain_timeout
         self._first_outcome: Outcome | None = None
         self._broken = False
+        self._end_now = False
         self._fatal: Exception | None = None
         self._retiring: list[RunningRulesets] = []
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -238,7 +239,8 @@ class Engine:
         except TimeoutError:
             log.warning("drained for %.0f s; what still runs is ended", self._end_delay)
             await self._runtime.abort()
-        if left := sum([await one.close() for one in running]):
+        left = sum([await one.close() for one in running])
+        if left and not self._end_now:  # a rule that says `now` means it
             await self._tell_left(left)
         await self._notifier.drain()
         for task in self._tasks:
@@ -270,6 +272,7 @@ class Engine:
         await self._rulesets.emit(event, str(payload.get("ruleset", "")))
 
     async def _shutdown_asked(self, kind: ShutdownKind, delay: float, message: str) -> None:
+        self._end_now = kind is ShutdownKind.NOW
         self._end_delay = delay if kind is ShutdownKind.GRACEFUL else 0.0
         self._record.tell(Kind.ENGINE, f"a rule asked to end ({kind.value}): {message}")
         self._end.set()
