@@ -99,6 +99,13 @@ def m001_events_faults_incidents(db: Database) -> None:
 
 def m002_decisions_healings(db: Database) -> None:
     """What was decided, and what was done."""
+    _create_decisions(db)
+    _create_healings(db)
+    _create_attempts(db)
+    _create_steps(db)
+
+
+def _create_decisions(db: Database) -> None:
     db.table("decisions").create(
         {
             "id": str,
@@ -116,6 +123,9 @@ def m002_decisions_healings(db: Database) -> None:
         },
         pk="id",
     ).create_index(["incident_id"])
+
+
+def _create_healings(db: Database) -> None:
     db.table("healings").create(
         {
             "id": str,
@@ -144,6 +154,9 @@ def m002_decisions_healings(db: Database) -> None:
         "CREATE UNIQUE INDEX one_running_healing_a_resource ON healings (resource) "
         "WHERE state = 'running'"
     )
+
+
+def _create_attempts(db: Database) -> None:
     db.table("attempts").create(
         {
             "id": str,
@@ -172,6 +185,9 @@ def m002_decisions_healings(db: Database) -> None:
         pk=("attempt_id", "seq"),
         foreign_keys=[("attempt_id", "attempts", "id")],
     )
+
+
+def _create_steps(db: Database) -> None:
     db.table("steps").create(
         {
             "ident": str,
