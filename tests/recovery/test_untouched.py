@@ -35,6 +35,7 @@ RUN = PlaybookResult(
         {"tasks": (task_of("skipped"), DEAD)},
         {"tasks": (), "stats": {}},
         {"tasks": (), "stats": {}, "rc": 0},
+        {"tasks": (), "stats": {}, "rc": 1, "message": "--limit leaves us with no hosts to target"},
     ],
 )
 def test_a_run_that_reached_no_host_changed_nothing(changes: dict[str, Any]) -> None:

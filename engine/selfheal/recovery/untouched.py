@@ -15,11 +15,17 @@ _NO_CONNECTION = re.compile(
     r"connect to host|Could not resolve hostname|Host key verification failed|Permission denied \("
     r"|Failed to create temporary directory"
 )
+# What Ansible says, before any play, of a limit that no host of the inventory fits.
+_NO_HOSTS = re.compile(r"no hosts to target|does not match any hosts")
 
 
 def changed_nothing(result: PlaybookResult) -> bool:
     """Tell whether a failed run reached no host at all; in doubt it did."""
-    if result.state is not StepState.FAILED or result.rc not in _ENDED:
+    if result.state is not StepState.FAILED:
+        return False
+    if not result.tasks and not result.stats and _NO_HOSTS.search(result.message):
+        return True
+    if result.rc not in _ENDED:
         return False
     counted = any(
         number
