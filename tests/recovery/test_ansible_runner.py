@@ -6,6 +6,7 @@ import asyncio
 import os
 import stat
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from selfheal.clock import ManualClock
 from selfheal.errors import ExecutionError
 from selfheal.model import PlaybookRequest, StepState, TaskResult
 from selfheal.recovery.executors import AnsibleRunner
+from selfheal.recovery.executors.command import RunFolder
 from selfheal.recovery.executors.processes import processes_of
 from tests.servers.base import require
 
@@ -364,14 +366,23 @@ async def test_cancelling_the_task_ends_the_run_first(
 
 
 async def test_cancel_before_ansible_has_started(
-    project: Project, artifacts: Callable[[str], Path]
+    project: Project, artifacts: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that is cancelled while it is prepared was never started: nothing is to be undone."""
+    prepare, cancelled = RunFolder.prepare, threading.Event()
+
+    def prepare_late(folder: RunFolder, *args: Any) -> Any:
+        prepared = prepare(folder, *args)
+        assert cancelled.wait(20)
+        return prepared
+
+    monkeypatch.setattr(RunFolder, "prepare", prepare_late)
     runner = project.runner(grace=0.5)
     name = project.playbook("- command: sleep 3600")
     running = asyncio.create_task(runner.run(PlaybookRequest("st-1", name)))
     await asyncio.sleep(0)
     assert await runner.cancel("st-1")
+    cancelled.set()
     with pytest.raises(ExecutionError, match="cancelled before Ansible was started"):
         await running
     assert processes_of(str(artifacts("st-1"))) == set()

@@ -109,6 +109,7 @@ class AnsibleRunner:
         left = await _uninterrupted(self._end(run.ident, work))
         self._note_stop(run, work, stopped)
         if work.done() and not run.started:
+            work.exception()  # says the same, whatever ended the preparation
             raise ExecutionError(f"{stopped.value} before Ansible was started")
         return self._unfinished(run, stopped, started_at, _stop_message(run, stopped, left))
 
@@ -222,7 +223,7 @@ class _Run:
         except OSError as error:
             raise ExecutionError(f"the run can't be prepared: {error}") from error
         if self.stop.is_set():
-            return -1
+            raise ExecutionError("cancelled before Ansible was started")
         self.started = True
         runner.run()
         return -1 if runner.rc is None else int(runner.rc)
