@@ -50,6 +50,7 @@ def test_a_frozen_backend_is_killed_and_started_again(
     def freeze() -> None:
         victims.append(supervisord.pid_of("backend"))
         os.kill(victims[-1], signal.SIGSTOP)
+        await_fact("frozen", lambda: state_of(victims[-1]) == "T")  # all its threads, in time
 
     def replaced() -> bool:
         return not state_of(victims[-1]) and backend.ready()
