@@ -1,5 +1,6 @@
 """The nouns: frozen facts that the stages hand to one another."""
 
+from selfheal.model.approval import Answer, Approval, ApprovalState, Channel, Need
 from selfheal.model.condition import Condition, Expression, Quantifier
 from selfheal.model.decision import Decision, Refusal, Vote
 from selfheal.model.event import Event
@@ -16,10 +17,13 @@ from selfheal.model.healing import (
     StepState,
     TaskResult,
     ValidationResult,
+    Waiting,
 )
 from selfheal.model.identity import fingerprint_of, new_id
+from selfheal.model.rail import Refused, Stage, Verdict
 from selfheal.model.rulebook import (
     ActionSpec,
+    Autonomy,
     ExecutionStrategy,
     FilterSpec,
     Firing,
@@ -31,6 +35,7 @@ from selfheal.model.rulebook import (
     ThrottleKind,
 )
 from selfheal.model.solution import (
+    Canary,
     OnFailure,
     Risk,
     Solution,
@@ -44,7 +49,13 @@ from selfheal.model.timeline import Entry, Kind
 __all__ = [
     "FAULT_TYPES",
     "ActionSpec",
+    "Answer",
+    "Approval",
+    "ApprovalState",
     "Attempt",
+    "Autonomy",
+    "Canary",
+    "Channel",
     "Condition",
     "Decision",
     "Entry",
@@ -60,12 +71,14 @@ __all__ = [
     "Incident",
     "IncidentState",
     "Kind",
+    "Need",
     "OnFailure",
     "Outcome",
     "PlaybookRequest",
     "PlaybookResult",
     "Quantifier",
     "Refusal",
+    "Refused",
     "Risk",
     "Rule",
     "Rulebook",
@@ -74,6 +87,7 @@ __all__ = [
     "Solution",
     "SolutionRecord",
     "SourceSpec",
+    "Stage",
     "Step",
     "StepKind",
     "StepRun",
@@ -84,7 +98,9 @@ __all__ = [
     "ThrottleKind",
     "Validation",
     "ValidationResult",
+    "Verdict",
     "Vote",
+    "Waiting",
     "fingerprint_of",
     "new_id",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from selfheal.model.decision import Refusal
 from selfheal.model.solution import Solution
 
 
@@ -193,6 +194,20 @@ class ValidationResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """Why a healing does not go on just now."""
+
+    reason: Refusal
+    """The rail that holds it, LOCKED for a resource, APPROVAL_REQUIRED for a human."""
+    detail: str
+    """One sentence."""
+    since: float
+    """Unix time."""
+    until: float | None = None
+    """Unix time at which it is looked at again; None: when something changes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One rung, tried."""
 
@@ -214,6 +229,12 @@ class Attempt:
     """Steps and rollbacks in order of start."""
     validations: tuple[ValidationResult, ...] | None = None
     """None until validated."""
+    batch: int = 0
+    """Which batch of a canary rollout, counted from 0."""
+    hosts: tuple[str, ...] = ()
+    """The hosts of the batch; empty: no canary, all that the steps say."""
+    reason: str = ""
+    """One sentence on the outcome, where the steps and validations don't tell it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +248,7 @@ class Healing:
     fault_id: str
     """The fault; empty for `run-runbook`."""
     resource: str
-    """What is locked meanwhile; one running healing a resource."""
+    """What it works on, for people; what is locked meanwhile is in `locks`."""
     state: HealingState
     """Where it stands."""
     ladder: tuple[Solution, ...]
@@ -252,3 +273,7 @@ class Healing:
     """Of `run-runbook`: check, diff, from_step, limit, inventory, extra_vars."""
     attempts: tuple[Attempt, ...] = ()
     """In order."""
+    locks: tuple[str, ...] = ()
+    """Every resource that is locked while it runs, sorted: `host:web1`, `haproxy:web`."""
+    waiting: Waiting | None = None
+    """What holds it up; None while it goes on."""

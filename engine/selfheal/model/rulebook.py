@@ -20,6 +20,24 @@ class ExecutionStrategy(Enum):
     """Firings run side by side; the actions of one still run in order."""
 
 
+class Autonomy(Enum):
+    """What a rule's healings may do without a human; ordered from least to most."""
+
+    OBSERVE = "observe"
+    """Record the fault, nothing more."""
+    SUGGEST = "suggest"
+    """Tell a human what would be run."""
+    APPROVE = "approve"
+    """Run it when a human says yes."""
+    AUTO = "auto"
+    """Run it, where the policy of approval asks for nobody."""
+
+    @property
+    def level(self) -> int:
+        """Position in the order, 0 for observe."""
+        return list(Autonomy).index(self)
+
+
 class ThrottleKind(Enum):
     """When a rule that keeps matching may fire."""
 
@@ -100,6 +118,8 @@ class Rule:
     """As written, for `explain`."""
     place: str = ""
     """`file:line:column` of the rule."""
+    autonomy: Autonomy | None = None
+    """As written; None: the project's default."""
 
 
 @dataclass(frozen=True, slots=True)

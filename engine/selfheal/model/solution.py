@@ -98,6 +98,18 @@ class Validation:
 
 
 @dataclass(frozen=True, slots=True)
+class Canary:
+    """How a runbook over several hosts is rolled out: few first, proven, then the rest."""
+
+    first: int = 1
+    """Hosts of the first batch."""
+    then: str = "25%"
+    """Hosts of each further batch: a number, or a per cent of all of them (at least one)."""
+    pause: float = 0.0
+    """Seconds between a proven batch and the next."""
+
+
+@dataclass(frozen=True, slots=True)
 class Solution:
     """A runbook for a family of root causes."""
 
@@ -121,6 +133,10 @@ class Solution:
     """The ruleset's hosts: where its steps run when nothing narrower is said."""
     ruleset: str = ""
     """Where it was defined."""
+    locks: tuple[str, ...] = ()
+    """Resources it needs for itself beside the target's host, such as `haproxy:web`; Jinja."""
+    canary: Canary | None = None
+    """None: all hosts at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,22 +7,41 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfheal.clock import Clock, SystemClock
+from selfheal.store.approvals import Approvals
 from selfheal.store.connection import Connection
 from selfheal.store.decisions import Decisions
 from selfheal.store.events import Events
 from selfheal.store.faults import Faults
+from selfheal.store.firings import Firings
+from selfheal.store.guards import Guards
 from selfheal.store.healings import Healings
 from selfheal.store.inbox import Messages
 from selfheal.store.incidents import Incidents
 from selfheal.store.knowledge import Knowledge
+from selfheal.store.locks import Locks
 from selfheal.store.migrations import migrate
+from selfheal.store.outbox import Outbox
 from selfheal.store.timeline import Story
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
 
-class SqliteRecord(Events, Faults, Incidents, Decisions, Healings, Knowledge, Story, Messages):
+class SqliteRecord(
+    Events,
+    Firings,
+    Faults,
+    Incidents,
+    Decisions,
+    Locks,
+    Guards,
+    Approvals,
+    Healings,
+    Knowledge,
+    Story,
+    Messages,
+    Outbox,
+):
     """Implements `ports.Record` on one SQLite file; several processes may have it open.
 
     Each writing method is one transaction, on disk when it returns."""

@@ -4,64 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from selfheal.duration import parse_duration
-from selfheal.errors import ConfigError, DurationError, Problem
-from selfheal.model import Risk
+from selfheal.config.api import Api
+from selfheal.config.approval import Approval
+from selfheal.config.durations import Seconds
+from selfheal.config.notify import Notify
+from selfheal.config.rails import Rails
+from selfheal.config.retention import Retention
+from selfheal.errors import ConfigError, Problem
 from selfheal.strict import Strict
 from selfheal.yamlfile import load_yaml, problems_from
 
 CONFIG_NAME = "selfheal.yml"
-
-
-def _seconds(value: Any) -> Any:
-    try:
-        return parse_duration(value) if isinstance(value, str) else value
-    except DurationError as error:
-        raise ValueError(str(error)) from error
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
-
-
-class Approval(Strict):
-    """When a human must say yes before a solution is run."""
-
-    risk: Risk = Field(Risk.HIGH, description="Solutions of this risk and above need approval.")
-    confidence: float = Field(
-        0.7, ge=0, le=1, description="Solutions believed in less than this need approval."
-    )
-
-
-class WebhookTarget(Strict):
-    """Tell a human by an HTTP POST of JSON."""
-
-    url: str = Field(description="Where to post.")
-    headers: dict[str, str] = Field(default_factory=dict, description="Sent along.")
-    timeout: Seconds = Field(10.0, description="Time limit of one try.")
-
-
-class SmtpTarget(Strict):
-    """Tell a human by e-mail."""
-
-    host: str = Field(description="Mail server.")
-    port: int = Field(25, ge=1, le=65535)
-    sender: str = Field(description="From address.")
-    to: list[str] = Field(min_length=1, description="To addresses.")
-    starttls: bool = Field(False, description="Encrypt before anything is said.")
-    user: str = Field("", description="Login, if the server wants one.")
-    password_file: str = Field("", description="File that holds the password.")
-    timeout: Seconds = Field(10.0, description="Time limit of the conversation.")
-
-
-class Notify(Strict):
-    """Who is told when a human is needed; the log and the record always are."""
-
-    webhooks: list[WebhookTarget] = Field(default_factory=list)
-    smtp: list[SmtpTarget] = Field(default_factory=list)
 
 
 class Config(Strict):
@@ -85,7 +42,10 @@ class Config(Strict):
     )
     prometheus_url: str = Field("", description="Where `promql` validations ask by default.")
     approval: Approval = Field(default_factory=lambda: Approval())
+    rails: Rails = Field(default_factory=lambda: Rails())
+    api: Api | None = Field(None, description="The HTTP API; without it nothing listens.")
     notify: Notify = Field(default_factory=lambda: Notify())
+    retention: Retention = Field(default_factory=lambda: Retention())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,24 @@
+"""Configuration: a project folder with `selfheal.yml`, `rulebooks/`, `playbooks/`, `inventory/`."""
+
+from __future__ import annotations
+
+from selfheal.config.api import Api
+from selfheal.config.approval import Approval
+from selfheal.config.notify import Notify, SmtpTarget, WebhookTarget
+from selfheal.config.project import CONFIG_NAME, Config, Project, load_project
+from selfheal.config.rails import Rails
+from selfheal.config.retention import Retention
+
+__all__ = [
+    "CONFIG_NAME",
+    "Api",
+    "Approval",
+    "Config",
+    "Notify",
+    "Project",
+    "Rails",
+    "Retention",
+    "SmtpTarget",
+    "WebhookTarget",
+    "load_project",
+]

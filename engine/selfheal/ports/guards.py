@@ -1,0 +1,9 @@
+"""What rails remember: pauses, silences, maintenance windows, autonomy."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class GuardRecord(Protocol):
+    """What rails remember: pauses, silences, maintenance windows, autonomy."""

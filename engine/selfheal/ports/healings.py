@@ -1,0 +1,71 @@
+"""Healings in the record, and what it knows of solutions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from selfheal.model import (
+    Attempt,
+    Healing,
+    Outcome,
+    PlaybookResult,
+    SolutionRecord,
+    StepRun,
+    TaskResult,
+    ValidationResult,
+)
+
+
+class HealingRecord(Protocol):
+    """Healings, attempts, steps, validations in the record: intent before effect."""
+
+    def add_healing(self, healing: Healing) -> None:
+        """Accept as QUEUED. Raises StoreError when the fault has an open healing already."""
+        ...
+
+    def start_healing(self, healing_id: str, at: float) -> bool:
+        """QUEUED to RUNNING; False, and nothing changed, while the resource is busy."""
+        ...
+
+    def end_healing(self, healing_id: str, outcome: Outcome, reason: str, at: float) -> None: ...
+
+    def request_stop(self, healing_id: str, why: str) -> None:
+        """Leave the message that this healing is to be stopped and rolled back."""
+        ...
+
+    def add_attempt(self, attempt: Attempt) -> None: ...
+
+    def end_attempt(self, attempt_id: str, outcome: Outcome, at: float) -> None: ...
+
+    def add_step(self, step: StepRun) -> None:
+        """Record the intent (state RUNNING) before the playbook is started."""
+        ...
+
+    def add_task(self, ident: str, seq: int, task: TaskResult, at: float) -> None: ...
+
+    def end_step(self, result: PlaybookResult) -> None: ...
+
+    def set_validations(
+        self, attempt_id: str, results: Sequence[ValidationResult], at: float
+    ) -> None: ...
+
+    def healing(self, healing_id: str) -> Healing:
+        """With attempts, steps and validations. Raises NotFoundError; a prefix is enough."""
+        ...
+
+    def healings(self, *, limit: int = 50, state: str = "", incident_id: str = "") -> list[Healing]:
+        """Newest first; complete."""
+        ...
+
+    def tasks(self, ident: str) -> list[TaskResult]:
+        """The Ansible tasks of one step, in order."""
+        ...
+
+
+class KnowledgeRecord(Protocol):
+    """What the record says about solutions."""
+
+    def solution_record(self, name: str) -> SolutionRecord: ...
+
+    def solution_records(self) -> list[SolutionRecord]: ...

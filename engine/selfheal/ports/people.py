@@ -1,0 +1,16 @@
+"""Those who are told."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from selfheal.ports.json import JSON
+
+
+class Notifier(Protocol):
+    """Tells a human."""
+
+    async def notify(self, subject: str, body: str, data: JSON) -> None:
+        """Take the message over; it is in the timeline when this returns, and delivered in the
+        background. Raises nothing: a delivery that failed is in the timeline and the log."""
+        ...

@@ -1,0 +1,1 @@
+"""Rails: what the engine may not do, one rail a module, asked in one order."""
