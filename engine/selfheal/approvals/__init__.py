@@ -1,0 +1,1 @@
+"""Approvals: a human is asked, answers, or does not in time."""
