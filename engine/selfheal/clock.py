@@ -62,6 +62,10 @@ class ManualClock:
         heapq.heappush(self._sleepers, entry)
         await future
 
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock forward, or back when negative; no time passes and nobody wakes."""
+        self._start += seconds
+
     async def advance(self, seconds: float) -> None:
         """Move time forward and wake, in order, each sleeper whose time has come."""
         end = self._elapsed + seconds

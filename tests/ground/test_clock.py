@@ -37,3 +37,14 @@ async def test_a_woken_task_may_sleep_again_within_one_advance() -> None:
     await clock.advance(10)
     task.cancel()
     assert rounds == 10
+
+
+async def test_a_jump_moves_the_wall_clock_only() -> None:
+    """Setting the clock back an hour wakes nobody and leaves the passing of time alone."""
+    clock = ManualClock(start=5000.0)
+    sleeper = asyncio.create_task(clock.sleep(10))
+    await asyncio.sleep(0)
+    clock.jump(-3600)
+    assert (clock.now(), clock.monotonic(), sleeper.done()) == (1400.0, 0.0, False)
+    await clock.advance(10)
+    assert (clock.now(), clock.monotonic(), sleeper.done()) == (1410.0, 10.0, True)
