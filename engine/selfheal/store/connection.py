@@ -8,7 +8,7 @@ import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,12 @@ class Conflict(StoreError):
 class Connection:
     """One connection, usable from several threads, one at a time."""
 
-    def __init__(self, path: Path | str) -> None:
-        """Open the file, creating it (0600, its folder 0700) when it is not there."""
+    def __init__(self, path: Path | str, mask: Callable[[str], str] | None = None) -> None:
+        """Open the file, creating it (0600, its folder 0700) when it is not there.
+
+        Every text goes through `mask` on its way to SQLite, what is looked for included."""
         self.path = str(path)
+        self._mask = mask
         self._lock = threading.RLock()
         self._depth = 0
         if self.path != MEMORY:
@@ -57,6 +60,8 @@ class Connection:
 
     def execute(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> sqlite3.Cursor:
         """Run one statement. Raises Conflict, StoreError."""
+        if self._mask is not None:
+            values = _masked(values, self._mask)
         with self._lock, self._explained():
             try:
                 return self.raw.execute(sql, values)
@@ -192,6 +197,12 @@ def _create_private(path: Path) -> None:
             path.chmod(0o600)
     except OSError as error:
         raise StoreError(f"the record {path} can't be opened: {error.strerror}") from error
+
+
+def _masked(values: Sequence[Any] | Mapping[str, Any], mask: Callable[[str], str]) -> Any:
+    if isinstance(values, Mapping):
+        return {key: mask(one) if isinstance(one, str) else one for key, one in values.items()}
+    return tuple(mask(one) if isinstance(one, str) else one for one in values)
 
 
 def _encodable(values: Sequence[Any] | Mapping[str, Any]) -> Any:

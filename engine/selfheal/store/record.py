@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,13 +65,17 @@ class SqliteRecord(
         self._db.close()
 
 
-def open_record(path: Path | str, clock: Clock | None = None) -> SqliteRecord:
+def open_record(
+    path: Path | str, clock: Clock | None = None, mask: Callable[[str], str] | None = None
+) -> SqliteRecord:
     """Open the record, creating or upgrading it; `":memory:"` is the in-memory twin.
 
+    Every text is written through `mask` (`Secrets.mask_document`), so that no secret it knows is
+    ever in the file.
     The file is made private to the user (0600). Raises StoreError when it is no record of
     selfheal, is damaged, can't be written, or was written by a newer selfheal."""
     clock = clock or SystemClock()
-    db = Connection(path)
+    db = Connection(path, mask)
     try:
         migrate(db, clock)
     except BaseException:

@@ -1,0 +1,170 @@
+"""Secrets: every value that must not be seen, and the one mask that hides them wherever text goes.
+
+What is known is hidden: a value is learned from `!vault`, from a `_FILE` variant, from arguments
+and variables whose names say what they are. A secret nobody told the engine of can't be hidden.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, TypeVar
+
+from pydantic import SecretStr
+
+from selfheal import model
+from selfheal.errors import ConfigError, Problem
+from selfheal.spellings import spellings
+from selfheal.templates import is_template
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+MASK = "******"
+SHORTEST = 4
+"""Characters below which a secret can't be hidden: texts would be blotted out at random."""
+
+_SECRET = re.compile(
+    r"pass(?!ive|ed|ing|es)|secret|token|credential|cookie|signature|(^|_)auth($|_)|authorization"
+    r"|(api|private|access|ssh|signing|encryption|routing|integration)_?key"
+)
+_NO_SECRET = re.compile(
+    r"_(file|path|dir|name|names|url|uri|header|headers|algo|format|field|type|id|ttl|timeout"
+    r"|length|count|required|enabled)$|bypass|compass|tokens$|by_?pass"
+)
+# An id of the record is chance: a short secret found inside one is not there.
+_ID = re.compile(r"[a-z]{2}-[0-9a-hjkmnp-tv-z]{16}", re.ASCII)
+_SHORTEST_NUMBER = 6
+# The record's own words: hiding them would make its rows unreadable.
+_WORDS = {"true", "false", "null", "none"} | {
+    str(member.value)
+    for kind in vars(model).values()
+    if isinstance(kind, type) and issubclass(kind, Enum)
+    for member in kind
+}
+
+
+def looks_secret(name: str) -> bool:
+    """Tell whether what is called `name` is most likely a secret: `db_password`, `X-Api-Key`."""
+    plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().replace("-", "_")
+    return bool(_SECRET.search(plain)) and not _NO_SECRET.search(plain)
+
+
+class Secrets:
+    """What one process must not show.
+
+    Masking is done in memory, in the order longest first, so that no secret is left in part
+    because it holds another. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._values: set[str] = set()
+        self._needles: tuple[str, ...] = ()
+
+    def learn(self, value: Any, place: str) -> None:
+        """Hide `value` from now on; of a container every text in it, whatever its key.
+
+        Raises ConfigError, naming `place` but not the value, for one that can't be hidden."""
+        if isinstance(value, SecretStr):
+            value = value.get_secret_value()
+        if isinstance(value, Mapping):
+            for key, item in value.items():
+                self.learn(item, f"{place}: {key}")
+        elif isinstance(value, list | tuple):
+            for item in value:
+                self.learn(item, place)
+        elif isinstance(value, str) and value.strip():
+            self._learn(value, place)
+        elif isinstance(value, int) and abs(value) >= 10 ** (_SHORTEST_NUMBER - 1):
+            self._learn(str(value), place)
+
+    def learn_named(self, data: Any, place: str) -> None:
+        """Learn from `data` what stands under a name that looks like a secret's.
+
+        A name is only a guess, so what can't be hidden is warned of, not refused. A template is
+        no secret; what it is rendered from is learned elsewhere."""
+        if isinstance(data, list | tuple):
+            for item in data:
+                self.learn_named(item, place)
+        if not isinstance(data, Mapping):
+            return
+        for key, item in data.items():
+            where = f"{place}: {key}"
+            if isinstance(item, SecretStr):
+                self.learn(item, where)
+            elif looks_secret(str(key)) and not isinstance(item, Mapping | list | tuple):
+                self._learn_guess(item, where)
+            else:
+                self.learn_named(item, where)
+
+    def mask(self, value: T) -> T:
+        """Return `value`; of JSON-like data a copy, with secrets blotted out of texts and keys."""
+        if not self._needles:
+            return value
+        masked: Any = self._mask(value)
+        return masked  # type: ignore[no-any-return]  # of the same shape, texts replaced
+
+    def mask_document(self, text: str) -> str:
+        """Return a text, JSON staying JSON: only the strings inside are changed then."""
+        masked = self._text(text)
+        if masked == text or _ID.fullmatch(text):
+            return text
+        try:
+            if text[:1] not in '{["':
+                return masked
+            return json.dumps(self._mask(json.loads(text)), separators=(",", ":"))
+        except (ValueError, RecursionError):
+            return masked
+
+    def holds(self, value: Any) -> bool:
+        """Tell whether a secret stands anywhere in `value`."""
+        return bool(self.mask(value) != value)
+
+    def without_secrets(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the variables that hold no secret, fit to be recorded."""
+        return {name: value for name, value in variables.items() if not self.holds(value)}
+
+    def only_secrets(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the others: what must be given again at each start."""
+        return {name: value for name, value in variables.items() if self.holds(value)}
+
+    def _learn_guess(self, value: Any, place: str) -> None:
+        if isinstance(value, str) and is_template(value):
+            return
+        try:
+            self.learn(value, place)
+        except ConfigError as error:
+            log.warning("%s", error)
+
+    def _learn(self, value: str, place: str) -> None:
+        value = value.strip()
+        if value in self._values:
+            return
+        if len(value) < SHORTEST or value.lower() in _WORDS:
+            why = "is too short" if len(value) < SHORTEST else "is a word the record itself uses"
+            hint = f"choose one of {SHORTEST} characters or more that is no common word"
+            message = f"a secret {why}: it can't be hidden from logs and the record"
+            raise ConfigError([Problem(message, place, hint=hint)])
+        self._values.add(value)
+        known = {spelling for one in self._values for spelling in spellings(one)}
+        self._needles = tuple(sorted(known, key=lambda needle: (-len(needle), needle)))
+
+    def _mask(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return value if _ID.fullmatch(value) else self._text(value)
+        if isinstance(value, Mapping):
+            return {self._mask(key): self._mask(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._mask(item) for item in value]
+        if isinstance(value, int) and not isinstance(value, bool) and str(value) in self._values:
+            return MASK
+        return value
+
+    def _text(self, text: str) -> str:
+        # `in` is a memchr away from the speed of memory; one expression of all needles is not.
+        for needle in self._needles:
+            if needle in text:
+                text = text.replace(needle, MASK)
+        return text
