@@ -8,6 +8,7 @@ from selfheal.config.notify import Notify, SmtpTarget, WebhookTarget
 from selfheal.config.project import CONFIG_NAME, Config, Project, load_project
 from selfheal.config.rails import Rails
 from selfheal.config.retention import Retention
+from selfheal.config.secret import Secret
 
 __all__ = [
     "CONFIG_NAME",
@@ -18,6 +19,7 @@ __all__ = [
     "Project",
     "Rails",
     "Retention",
+    "Secret",
     "SmtpTarget",
     "WebhookTarget",
     "load_project",

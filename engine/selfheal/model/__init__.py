@@ -1,6 +1,14 @@
 """The nouns: frozen facts that the stages hand to one another."""
 
-from selfheal.model.approval import Answer, Approval, ApprovalState, Channel, Need
+from selfheal.model.approval import (
+    Answer,
+    Approval,
+    ApprovalState,
+    Channel,
+    Grant,
+    Heard,
+    Need,
+)
 from selfheal.model.condition import Condition, Expression, Quantifier
 from selfheal.model.decision import Decision, Refusal, Vote
 from selfheal.model.event import Event
@@ -20,6 +28,7 @@ from selfheal.model.healing import (
     Waiting,
 )
 from selfheal.model.identity import fingerprint_of, new_id
+from selfheal.model.notification import Delivery, DeliveryState, Notification
 from selfheal.model.rail import Refused, Stage, Verdict
 from selfheal.model.rulebook import (
     ActionSpec,
@@ -58,6 +67,8 @@ __all__ = [
     "Channel",
     "Condition",
     "Decision",
+    "Delivery",
+    "DeliveryState",
     "Entry",
     "Event",
     "ExecutionStrategy",
@@ -66,12 +77,15 @@ __all__ = [
     "FaultState",
     "FilterSpec",
     "Firing",
+    "Grant",
     "Healing",
     "HealingState",
+    "Heard",
     "Incident",
     "IncidentState",
     "Kind",
     "Need",
+    "Notification",
     "OnFailure",
     "Outcome",
     "PlaybookRequest",

@@ -1,20 +1,32 @@
 """Notification: a human is told, with the evidence."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
+from selfheal.clock import Clock, SystemClock
 from selfheal.config import Notify
-from selfheal.notification.fanout import FanoutNotifier, Send
+from selfheal.notification.fanout import FanoutNotifier
 from selfheal.notification.memory import MemoryNotifier
+from selfheal.notification.sending import Send
 from selfheal.notification.smtp import smtp_sender
 from selfheal.notification.webhook import webhook_sender
-from selfheal.ports import Timeline
+from selfheal.ports import Record
 
 __all__ = ["FanoutNotifier", "MemoryNotifier", "build_notifier"]
 
 
-def build_notifier(config: Notify, timeline: Timeline) -> FanoutNotifier:
-    """Return the notifier that `notify:` in `selfheal.yml` asks for."""
+def build_notifier(
+    config: Notify, record: Record, clock: Clock | None = None, root: Path = Path()
+) -> FanoutNotifier:
+    """Return the notifier that `notify:` in `selfheal.yml` asks for; `root` is the project.
+
+    Raises ConfigError when a secret it needs can't be read."""
     targets: dict[str, Send] = {}
     for number, webhook in enumerate(config.webhooks, 1):
-        targets[f"webhook {number}"] = webhook_sender(webhook)
+        targets[webhook.name or f"webhook {number}"] = webhook_sender(webhook, root)
     for number, mail in enumerate(config.smtp, 1):
-        targets[f"smtp {number}"] = smtp_sender(mail)
-    return FanoutNotifier(timeline, targets)
+        targets[mail.name or f"smtp {number}"] = smtp_sender(mail, root)
+    for secret in config.secrets:
+        secret.read(root)
+    return FanoutNotifier(record, targets, clock or SystemClock())

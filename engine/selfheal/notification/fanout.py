@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
-from selfheal.model import Kind
-from selfheal.ports import JSON, Timeline
+from selfheal.clock import Clock
+from selfheal.errors import StoreError
+from selfheal.model import DeliveryState, Kind, Notification, fingerprint_of, new_id
+from selfheal.notification.courier import Courier
+from selfheal.notification.sending import Send
+from selfheal.ports import JSON, Record
 
-Send = Callable[[str, str, JSON], Awaitable[None]]
-"""Deliver subject, body and data, or raise."""
+DRAIN_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -18,46 +21,114 @@ log = logging.getLogger(__name__)
 class FanoutNotifier:
     """Notifies the log, the timeline, and each target by name.
 
-    Targets are told in the background: a chat service that hangs must not hold up the rule, or
-    the healing, that has something to say.
+    A message is on disk when `notify` returns; couriers deliver it, each target by its own: a
+    chat service that hangs holds up neither the healing that has something to say nor the pager.
     """
 
-    def __init__(self, timeline: Timeline, targets: Mapping[str, Send]) -> None:
-        self._timeline = timeline
+    def __init__(self, record: Record, targets: Mapping[str, Send], clock: Clock) -> None:
+        self._record = record
         self._targets = targets
-        self._sending: set[asyncio.Task[None]] = set()
+        self._clock = clock
+        self._couriers: dict[Courier, asyncio.Task[None]] = {}
+        self._off_record: set[asyncio.Task[None]] = set()
 
     async def notify(self, subject: str, body: str, data: JSON) -> None:
+        self.post(subject, body, data)
+
+    def post(self, subject: str, body: str, data: JSON) -> None:
+        """The same as `notify`, which awaits nothing either: fit for a caller's transaction."""
+        told = _notification(subject, body, data, self._clock.now())
+        try:
+            if not self._write(told):
+                return
+        except StoreError as error:
+            log.error("the call for help is not on record: %s", error)
+            self._send_off_record(told)
         log.warning("human needed: %s\n%s", subject, body)
-        self._timeline.tell(
-            Kind.NOTIFICATION,
-            f"human needed: {subject}",
-            incident_id=str(data.get("incident_id", "")),
-            healing_id=str(data.get("healing_id", "")),
-            data={"subject": subject, "body": body},
-        )
-        for name, send in self._targets.items():
-            sending = asyncio.create_task(self._send(name, send, subject, body, data))
-            self._sending.add(sending)
-            sending.add_done_callback(self._sending.discard)
+        self._run_couriers()
+
+    def start(self) -> None:
+        """Take up what an earlier engine has left undelivered."""
+        self._give_up_strangers()
+        self._run_couriers()
 
     async def drain(self) -> None:
-        """Return when every target was told, or could not be; each has its own time limit."""
-        while self._sending:
-            await asyncio.wait(self._sending)
+        """Try once more what waits, then end; what can't be delivered waits for the next start."""
+        self._run_couriers()
+        for courier in self._couriers:
+            courier.finish()
+        tasks = {*self._couriers.values(), *self._off_record}
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        self._couriers.clear()
 
-    async def _send(self, name: str, send: Send, subject: str, body: str, data: JSON) -> None:
-        try:
-            await send(subject, body, data)
-            text, failed = f"told {name}", ""
-        except Exception as error:  # whatever a target raises, the others are told
-            failed = str(error) or type(error).__name__
-            text = f"could not tell {name}: {failed}"
-            log.error(text)
-        self._timeline.tell(
-            Kind.NOTIFICATION,
-            text,
-            incident_id=str(data.get("incident_id", "")),
-            healing_id=str(data.get("healing_id", "")),
-            data={"target": name, "error": failed},
-        )
+    def _write(self, told: Notification) -> bool:
+        with self._record.transaction():
+            if not self._record.add_notification(told, list(self._targets)):
+                return False
+            self._record.tell(
+                Kind.NOTIFICATION,
+                f"human needed: {told.subject}",
+                incident_id=told.incident_id,
+                healing_id=told.healing_id,
+                data={"notification_id": told.id, "subject": told.subject, "body": told.body},
+            )
+            return True
+
+    def _run_couriers(self) -> None:
+        if not self._couriers:
+            for name, send in self._targets.items():
+                courier = Courier(name, send, self._record, self._clock)
+                self._couriers[courier] = asyncio.create_task(courier.run())
+        for courier in self._couriers:
+            courier.wake()
+
+    def _give_up_strangers(self) -> None:
+        """What waits for a target that nobody configures any more waits in vain."""
+        for delivery in self._record.deliveries(state="waiting", limit=1_000_000):
+            if delivery.target not in self._targets:
+                why = "it is no longer configured"
+                text = f"gave up telling {delivery.target}: {why}"
+                incident = delivery.notification.incident_id
+                with self._record.transaction():
+                    given_up = DeliveryState.GIVEN_UP
+                    self._record.end_delivery(delivery, given_up, self._clock.now(), why)
+                    self._record.tell(Kind.NOTIFICATION, text, incident_id=incident)
+
+    def _send_off_record(self, told: Notification) -> None:
+        """One try each, while the record can't be written: that alone may be the news."""
+        for name, send in self._targets.items():
+            task = asyncio.create_task(_try(name, send, told))
+            self._off_record.add(task)
+            task.add_done_callback(self._off_record.discard)
+
+
+def _notification(subject: str, body: str, data: JSON, now: float) -> Notification:
+    incident = str(data.get("incident_id", ""))
+    return Notification(
+        id=new_id("no"),
+        at=now,
+        subject=subject,
+        body=body,
+        cause=str(data.get("cause", "")) or (_cause(subject, data) if incident else ""),
+        incident_id=incident,
+        healing_id=str(data.get("healing_id", "")),
+        data=data,
+    )
+
+
+def _cause(subject: str, data: JSON) -> str:
+    """The same words on the same incident are the same call, made again after a crash.
+
+    The body is left out: evidence gathered again may have grown."""
+    return fingerprint_of(subject, repr(sorted(data.items())))
+
+
+async def _try(name: str, send: Send, told: Notification) -> None:
+    try:
+        await send(told)
+    except Exception as error:  # it can only be logged: the record is what fails
+        log.error("could not tell %s: %s", name, error)

@@ -8,28 +8,40 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from selfheal.config import SmtpTarget
-from selfheal.notification.fanout import Send
-from selfheal.ports import JSON
+from selfheal.model import Notification
+from selfheal.notification.sending import Send, Undeliverable
 
 
-def smtp_sender(target: SmtpTarget) -> Send:
-    """Return a sender that mails `subject` and `body`; raises what smtplib raises."""
+def smtp_sender(target: SmtpTarget, root: Path = Path()) -> Send:
+    """Return a sender that mails subject and body; raises what smtplib raises.
 
-    async def send(subject: str, body: str, data: JSON) -> None:
-        await asyncio.to_thread(_deliver, target, subject, body)
+    The Message-ID is made of the notification's id: a mail that arrives twice has the same."""
+
+    async def send(told: Notification) -> None:
+        await asyncio.to_thread(_deliver, target, told, root)
 
     return send
 
 
-def _deliver(target: SmtpTarget, subject: str, body: str) -> None:
-    message = EmailMessage()
-    message["From"] = target.sender
-    message["To"] = ", ".join(target.to)
-    message["Subject"] = f"[selfheal] {' '.join(subject.split())}"
-    message.set_content(body)
+def _deliver(target: SmtpTarget, told: Notification, root: Path) -> None:
     with smtplib.SMTP(target.host, target.port, timeout=target.timeout) as server:
         if target.starttls:
             server.starttls()
-        if target.user:
-            server.login(target.user, Path(target.password_file).read_text().strip())
-        server.send_message(message)
+        if target.user and target.secret:
+            server.login(target.user, target.secret.read(root))
+        try:
+            server.send_message(_mail(target, told))
+        except smtplib.SMTPDataError as error:
+            if error.smtp_code >= 500:
+                raise Undeliverable(f"the mail server refuses it: {error}") from error
+            raise
+
+
+def _mail(target: SmtpTarget, told: Notification) -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"] = target.sender
+    mail["To"] = ", ".join(target.to)
+    mail["Subject"] = f"[selfheal] {' '.join(told.subject.split())}"
+    mail["Message-ID"] = f"<{told.id}@selfheal.invalid>"
+    mail.set_content(told.body)
+    return mail

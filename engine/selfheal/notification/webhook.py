@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from selfheal.config import WebhookTarget
-from selfheal.notification.fanout import Send
-from selfheal.ports import JSON
+from selfheal.config.secret import read_value
+from selfheal.model import Notification
+from selfheal.notification.sending import Send, Undeliverable
+
+# These say that the message is at fault; any other refusal may be gone tomorrow.
+_FOR_GOOD = {400, 410, 413, 414, 415, 422}
 
 
-def webhook_sender(target: WebhookTarget) -> Send:
+def webhook_sender(target: WebhookTarget, root: Path = Path()) -> Send:
     """Return a sender that posts `{"text", "subject", "body", "data"}`.
 
-    `text` is what chat services show. An answer of 400 or above counts as not delivered.
+    `text` is what chat services show. The header `Idempotency-Key` is the notification's id: a
+    message that arrives twice has the same. An answer of 400 or above is not delivered.
+    Secrets are read from files below `root` unless their path is absolute.
     """
 
-    async def send(subject: str, body: str, data: JSON) -> None:
+    async def send(told: Notification) -> None:
         import aiohttp
 
-        message = {"text": f"{subject}\n{body}", "subject": subject, "body": body, "data": data}
+        message = {
+            "text": f"{told.subject}\n{told.body}",
+            "subject": told.subject,
+            "body": told.body,
+            "data": dict(told.data),
+        }
+        headers = {name: read_value(value, root) for name, value in target.headers.items()}
         limit = aiohttp.ClientTimeout(total=target.timeout)
         async with (
-            aiohttp.ClientSession(timeout=limit, headers=target.headers) as session,
-            session.post(target.url, json=message) as answer,
+            aiohttp.ClientSession(timeout=limit) as session,
+            session.post(
+                read_value(target.url, root),
+                json=message,
+                headers={**headers, "Idempotency-Key": told.id},
+            ) as answer,
         ):
-            answer.raise_for_status()
+            why = f"it answers {answer.status} {answer.reason}"
+            if answer.status in _FOR_GOOD:
+                raise Undeliverable(why)
+            if answer.status >= 400:
+                # Not aiohttp's own error: its text has the address, which may hold a secret.
+                raise ConnectionError(why)
 
     return send

@@ -2,8 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
+
+from selfheal.model import Delivery, DeliveryState, Notification
 
 
 class OutboxRecord(Protocol):
-    """Messages to people, until they are delivered."""
+    """Messages to people, until they are delivered: one delivery for each target."""
+
+    def add_notification(self, notification: Notification, targets: Sequence[str]) -> bool:
+        """Write it with a waiting delivery for each target; on disk when it returns.
+
+        False, and nothing written, when its cause has been told already."""
+        ...
+
+    def next_delivery(self, target: str) -> Delivery | None:
+        """The oldest that waits for this target."""
+        ...
+
+    def delivery_failed(self, delivery: Delivery, error: str) -> None:
+        """Count a failed try; the delivery waits on."""
+        ...
+
+    def end_delivery(
+        self, delivery: Delivery, state: DeliveryState, at: float, error: str = ""
+    ) -> None:
+        """Note that it was delivered, or given up."""
+        ...
+
+    def add_waiting_time(self, target: str, seconds: float) -> None:
+        """Count time spent on trying for all that waits for this target."""
+        ...
+
+    def deliveries(
+        self, *, limit: int = 50, state: str = "", target: str = "", incident_id: str = ""
+    ) -> list[Delivery]:
+        """Oldest first."""
+        ...

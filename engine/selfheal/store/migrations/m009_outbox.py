@@ -10,3 +10,35 @@ if TYPE_CHECKING:
 
 def m009_outbox(db: Database) -> None:
     """Messages to people that are still on their way."""
+    db.table("notifications").create(
+        {
+            "id": str,
+            "at": float,
+            "subject": str,
+            "body": str,
+            "cause": str,
+            "incident_id": str,
+            "healing_id": str,
+            "data": str,
+        },
+        pk="id",
+    ).create_index(["incident_id"]).create_index(["at"])
+    # One cause is told once, whoever tells it and however often the engine died meanwhile.
+    db.execute("CREATE UNIQUE INDEX one_telling_a_cause ON notifications (cause) WHERE cause != ''")
+    db.table("deliveries").create(
+        {
+            "seq": int,
+            "notification_id": str,
+            "target": str,
+            "state": str,
+            "tries": int,
+            "waited": float,
+            "error": str,
+            "ended_at": float,
+        },
+        pk="seq",
+        foreign_keys=[("notification_id", "notifications", "id")],
+    ).create_index(["notification_id"])
+    db.execute(
+        "CREATE INDEX deliveries_waiting ON deliveries (target, seq) WHERE state = 'waiting'"
+    )
