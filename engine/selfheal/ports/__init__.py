@@ -11,7 +11,7 @@ from selfheal.ports.approvals import ApprovalRecord
 from selfheal.ports.execution import Gate, PlaybookRunner, Runtime
 from selfheal.ports.faults import FaultRecord, Heal, Resolve
 from selfheal.ports.firings import FiringRecord
-from selfheal.ports.guards import GuardRecord
+from selfheal.ports.guards import GuardRecord, RailRecord
 from selfheal.ports.healings import HealingRecord, KnowledgeRecord
 from selfheal.ports.json import JSON
 from selfheal.ports.locks import LockRecord
@@ -39,6 +39,7 @@ __all__ = [
     "Notifier",
     "OutboxRecord",
     "PlaybookRunner",
+    "RailRecord",
     "Record",
     "Resolve",
     "Runtime",
