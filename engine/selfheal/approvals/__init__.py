@@ -1,1 +1,19 @@
 """Approvals: a human is asked, answers, or does not in time."""
+
+from selfheal.approvals.answering import answer, settle, withdraw
+from selfheal.approvals.asking import Approvals
+from selfheal.approvals.judge import judge, may_answer
+from selfheal.approvals.key import load_key
+from selfheal.approvals.links import Link, Links
+
+__all__ = [
+    "Approvals",
+    "Link",
+    "Links",
+    "answer",
+    "judge",
+    "load_key",
+    "may_answer",
+    "settle",
+    "withdraw",
+]

@@ -95,3 +95,46 @@ class Approval:
     """In order."""
     ended_at: float | None = None
     """Unix time at which it was decided."""
+
+
+class Heard(Enum):
+    """What became of an answer."""
+
+    COUNTED = "counted"
+    """It counts; it may have decided the question."""
+    REPEATED = "repeated"
+    """The same person had said the same before."""
+    TOO_LATE = "too_late"
+    """The question was decided before, or its time was over."""
+    NOT_ASKED = "not_asked"
+    """The person is none of the approvers."""
+    LINK_USED = "link_used"
+    """The link has done its work before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A yes given ahead of time, for what may be asked later."""
+
+    id: str
+    """Unique id, `gr-…`."""
+    solution: str
+    """Glob over names of solutions."""
+    target: str
+    """Glob over targets."""
+    valid_from: float
+    """Unix time."""
+    valid_until: float
+    """Unix time; no longer valid then."""
+    uses: int
+    """How many approvals it may be used for."""
+    who: str
+    """Who gave it."""
+    why: str
+    """In their words."""
+    made_at: float
+    """Unix time."""
+    used: int = 0
+    """How many approvals it was used for."""
+    revoked_at: float | None = None
+    """Unix time at which it was taken back."""

@@ -23,6 +23,8 @@ class Kind(Enum):
     """A fault was opened, repeated, resolved, healed."""
     DECISION = "decision"
     """A rung was chosen, or refused."""
+    APPROVAL = "approval"
+    """A human was asked, answered, or did not in time; a yes was given ahead of time."""
     HEALING = "healing"
     """A healing was queued, started, ended."""
     ATTEMPT = "attempt"
