@@ -11,8 +11,9 @@ from selfheal.model.approval import (
 )
 from selfheal.model.condition import Condition, Expression, Quantifier
 from selfheal.model.decision import Decision, Refusal, Vote
-from selfheal.model.event import Event
+from selfheal.model.event import Event, InputKind, JournalCounts, Mark, MatcherState
 from selfheal.model.fault import FAULT_TYPES, Fault, FaultState, Incident, IncidentState, Severity
+from selfheal.model.firing import Firing, FiringState, Matched, Unfinished, annotated
 from selfheal.model.guard import (
     AutonomyChange,
     Count,
@@ -43,13 +44,13 @@ from selfheal.model.healing import (
 )
 from selfheal.model.identity import fingerprint_of, new_id
 from selfheal.model.notification import Delivery, DeliveryState, Notification
+from selfheal.model.lock import Lock
 from selfheal.model.rail import Refused, Stage, Verdict
 from selfheal.model.rulebook import (
     ActionSpec,
     Autonomy,
     ExecutionStrategy,
     FilterSpec,
-    Firing,
     Rule,
     Rulebook,
     Ruleset,
@@ -95,17 +96,23 @@ __all__ = [
     "FaultState",
     "FilterSpec",
     "Firing",
+    "FiringState",
     "Grant",
     "Healing",
     "HealingState",
     "Heard",
     "Incident",
     "IncidentState",
+    "InputKind",
+    "JournalCounts",
     "Key",
     "Kind",
     "LabelMatcher",
     "Maintenance",
+    "Mark",
     "MatchOp",
+    "Matched",
+    "MatcherState",
     "Need",
     "Notification",
     "OnFailure",
@@ -136,11 +143,13 @@ __all__ = [
     "TaskResult",
     "Throttle",
     "ThrottleKind",
+    "Unfinished",
     "Validation",
     "ValidationResult",
     "Verdict",
     "Vote",
     "Waiting",
+    "annotated",
     "fingerprint_of",
     "new_id",
 ]

@@ -235,6 +235,8 @@ class Attempt:
     """The hosts of the batch; empty: no canary, all that the steps say."""
     reason: str = ""
     """One sentence on the outcome, where the steps and validations don't tell it."""
+    validating_since: float | None = None
+    """Unix time at which its validation began; a restart of the engine does not set it back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from selfheal.ports.firings import FiringRecord
 from selfheal.ports.guards import GuardRecord, RailRecord
 from selfheal.ports.healings import HealingRecord, KnowledgeRecord
 from selfheal.ports.json import JSON
-from selfheal.ports.locks import LockRecord
+from selfheal.ports.locks import Lease, LockRecord
 from selfheal.ports.matching import EventQueue, Matcher
 from selfheal.ports.outbox import OutboxRecord
 from selfheal.ports.people import Notifier
@@ -34,6 +34,7 @@ __all__ = [
     "Inbox",
     "Journal",
     "KnowledgeRecord",
+    "Lease",
     "LockRecord",
     "Matcher",
     "Notifier",

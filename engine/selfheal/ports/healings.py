@@ -14,7 +14,9 @@ from selfheal.model import (
     StepRun,
     TaskResult,
     ValidationResult,
+    Waiting,
 )
+from selfheal.ports.locks import Lease
 
 
 class HealingRecord(Protocol):
@@ -24,14 +26,25 @@ class HealingRecord(Protocol):
         """Accept as QUEUED. Raises StoreError when the fault has an open healing already."""
         ...
 
-    def start_healing(self, healing_id: str, at: float) -> bool:
-        """QUEUED to RUNNING; False, and nothing changed, while the resource is busy."""
+    def start_healing(self, healing_id: str, at: float, lease: Lease = ...) -> bool:
+        """QUEUED to RUNNING with all its locks; False, and nothing changed, while a living
+        holder has one of them."""
         ...
 
-    def end_healing(self, healing_id: str, outcome: Outcome, reason: str, at: float) -> None: ...
+    def set_waiting(self, healing_id: str, waiting: Waiting | None) -> None:
+        """Note why the healing does not go on; its start and its end clear that."""
+        ...
+
+    def end_healing(self, healing_id: str, outcome: Outcome, reason: str, at: float) -> None:
+        """The first outcome stands; its locks are free."""
+        ...
 
     def request_stop(self, healing_id: str, why: str) -> None:
         """Leave the message that this healing is to be stopped and rolled back."""
+        ...
+
+    def stops_requested(self) -> list[str]:
+        """Ids of the healings that are to be stopped and have not ended."""
         ...
 
     def add_attempt(self, attempt: Attempt) -> None: ...
@@ -45,6 +58,10 @@ class HealingRecord(Protocol):
     def add_task(self, ident: str, seq: int, task: TaskResult, at: float) -> None: ...
 
     def end_step(self, result: PlaybookResult) -> None: ...
+
+    def begin_validation(self, attempt_id: str, at: float) -> float:
+        """Note when the validation of the attempt began; return when it first did."""
+        ...
 
     def set_validations(
         self, attempt_id: str, results: Sequence[ValidationResult], at: float

@@ -6,9 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from selfheal.errors import StoreError
-from selfheal.model import Attempt, Healing, HealingState, Outcome, ValidationResult
-from selfheal.store.codec import from_row, to_row
+from selfheal.model import (
+    Attempt,
+    Healing,
+    HealingState,
+    Outcome,
+    ValidationResult,
+    Waiting,
+)
+from selfheal.ports.locks import Lease
+from selfheal.store.codec import from_row, to_row, to_text
 from selfheal.store.connection import Conflict
+from selfheal.store.locks import Locks
 from selfheal.store.steps import Steps
 
 _VALIDATIONS = """
@@ -16,8 +25,10 @@ SELECT validations.* FROM validations JOIN attempts ON attempts.id = validations
 WHERE attempts.healing_id = ? ORDER BY validations.seq
 """
 
+_NOBODY = Lease()
 
-class Healings(Steps):
+
+class Healings(Steps, Locks):
     """Implements the healings of `ports.HealingRecord`."""
 
     def add_healing(self, healing: Healing) -> None:
@@ -29,18 +40,17 @@ class Healings(Steps):
                 raise
             raise Conflict(f"the fault {healing.fault_id} has an open healing already") from error
 
-    def start_healing(self, healing_id: str, at: float) -> bool:
+    def start_healing(self, healing_id: str, at: float, lease: Lease = _NOBODY) -> bool:
         with self._db.writing():
-            self._one("healings", healing_id)
-            try:
-                cursor = self._db.execute(
-                    "UPDATE healings SET state = 'running', started_at = ? "
-                    "WHERE id = ? AND state = 'queued'",
-                    (at, healing_id),
-                )
-            except Conflict:
+            state = self._one("healings", healing_id)["state"]
+            if state != HealingState.QUEUED.value or not self.take_locks(healing_id, at, lease):
                 return False
-            return cursor.rowcount == 1
+            running = {"state": HealingState.RUNNING.value, "started_at": at}
+            self._update("healings", healing_id, running | {"waiting": to_text(None)})
+            return True
+
+    def set_waiting(self, healing_id: str, waiting: Waiting | None) -> None:
+        self._update("healings", healing_id, {"waiting": to_text(waiting)})
 
     def end_healing(self, healing_id: str, outcome: Outcome, reason: str, at: float) -> None:
         """The first outcome stands. Raises StoreError for another one later."""
@@ -51,10 +61,18 @@ class Healings(Steps):
                     raise StoreError(f"healing {healing_id} has ended as {row['outcome']} already")
                 return
             done = {"state": HealingState.DONE.value, "outcome": outcome.value}
-            self._update("healings", healing_id, done | {"reason": reason, "ended_at": at})
+            done |= {"reason": reason, "waiting": to_text(None)}
+            self._update("healings", healing_id, done | {"ended_at": at})
+            self._free("healing_id", [healing_id])
 
     def request_stop(self, healing_id: str, why: str) -> None:
         self._update("healings", healing_id, {"stop_requested": why})
+
+    def stops_requested(self) -> list[str]:
+        rows = self._db.rows(
+            "SELECT id FROM healings WHERE state != 'done' AND stop_requested != ''"
+        )
+        return [row["id"] for row in rows]
 
     def add_attempt(self, attempt: Attempt) -> None:
         row = to_row(attempt, without=frozenset({"steps", "validations"}))
@@ -62,6 +80,13 @@ class Healings(Steps):
 
     def end_attempt(self, attempt_id: str, outcome: Outcome, at: float) -> None:
         self._update("attempts", attempt_id, {"outcome": outcome.value, "ended_at": at})
+
+    def begin_validation(self, attempt_id: str, at: float) -> float:
+        with self._db.writing():
+            since = self._one("attempts", attempt_id)["validating_since"]
+            if since is None:
+                self._update("attempts", attempt_id, {"validating_since": at})
+            return at if since is None else float(since)
 
     def set_validations(
         self, attempt_id: str, results: Sequence[ValidationResult], at: float

@@ -19,7 +19,6 @@ from selfheal.store.healings import Healings
 from selfheal.store.inbox import Messages
 from selfheal.store.incidents import Incidents
 from selfheal.store.knowledge import Knowledge
-from selfheal.store.locks import Locks
 from selfheal.store.migrations import migrate
 from selfheal.store.outbox import Outbox
 from selfheal.store.timeline import Story
@@ -34,7 +33,6 @@ class SqliteRecord(
     Faults,
     Incidents,
     Decisions,
-    Locks,
     Guards,
     Approvals,
     Healings,

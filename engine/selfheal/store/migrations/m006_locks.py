@@ -17,6 +17,9 @@ def m006_locks(db: Database) -> None:
     db.execute("ALTER TABLE attempts ADD COLUMN batch INTEGER NOT NULL DEFAULT 0")
     db.execute("ALTER TABLE attempts ADD COLUMN hosts TEXT NOT NULL DEFAULT '[]'")
     db.execute("ALTER TABLE attempts ADD COLUMN reason TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE attempts ADD COLUMN validating_since FLOAT")
+    db.execute("DROP INDEX one_running_healing_a_resource")
+    db.execute("CREATE INDEX open_healings ON healings (created_at) WHERE state != 'done'")
     db.table("locks").create(
         {
             "resource": str,
