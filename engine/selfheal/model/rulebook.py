@@ -160,21 +160,3 @@ class Rulebook:
     """In order."""
     digest: str = ""
     """SHA-256 of the file's bytes: tells one edition from another in the record."""
-
-
-@dataclass(frozen=True, slots=True)
-class Firing:
-    """One firing of one rule."""
-
-    ruleset: str
-    """The ruleset."""
-    rule: str
-    """The rule."""
-    matches: Mapping[str, Mapping[str, Any]]
-    """Alias (`m`, `m_0`, or the given name) to the body of the message that matched."""
-    at: float
-    """Unix time."""
-    event_ids: tuple[str, ...] = ()
-    """Ids of the journal's events among the matches; facts have none."""
-    id: str = ""
-    """Tells it from other firings in the record; empty until the engine acts on it."""

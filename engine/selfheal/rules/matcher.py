@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from selfheal.clock import Clock
-from selfheal.model.rulebook import Firing, Ruleset
+from selfheal.model.firing import Firing
+from selfheal.model.rulebook import Ruleset
 from selfheal.rules.engines import open_join_engine
 from selfheal.rules.index import Entry, PatternIndex
 from selfheal.rules.joined import JoinedRule
