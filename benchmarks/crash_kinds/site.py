@@ -1,0 +1,234 @@
+"""The project of a trial: rulebook, playbooks, configuration, and the Ansible it runs with."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selfheal.rulebook.schema.solution import SolutionPart
+
+HERE = Path(__file__).parent
+TOKEN = "let-me-in"  # noqa: S105 - of a throw-away engine on loopback
+HAS_LOCKS = "locks" in SolutionPart.model_fields
+
+_EFFECT = "fx/{{ target }}/{{ attempt.id }}/%s/{{ fault.labels.%s }}/{{ fault.labels.ms }}/xf"
+_PLAYBOOK = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: effect
+      ansible.builtin.command:
+        argv: [{python}, -IS, {effect}, {folder}, {what}, "{{{{ effect }}}}"]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A project folder, ready for an engine."""
+
+    folder: Path
+    """The project."""
+    python: str
+    """What runs the engine; the Ansible beside it is the one that is used."""
+    env: dict[str, str]
+    """The engine's environment. Its PATH names the folder, which marks every process of it."""
+    alerts: int
+    """Port of the Alertmanager source."""
+    hooks: int
+    """Port of the webhook source."""
+    real: bool
+    """Real Ansible, not the stand-in."""
+
+    @property
+    def database(self) -> Path:
+        """The record."""
+        return self.folder / ".selfheal" / "selfheal.db"
+
+    def mended(self, key: str) -> bool:
+        """Tell whether the fault of that key is gone."""
+        return (self.folder / "world" / key).exists()
+
+
+def write_site(
+    folder: Path, *, alerts: int, hooks: int, receiver: int, real: bool, join_engine: str
+) -> Site:
+    """Write the project."""
+    for name in ("bin", "playbooks", "rulebooks", "world"):
+        (folder / name).mkdir(parents=True)
+    (folder / "inventory").write_text("web1 ansible_connection=local\n")
+    for name, place in (("effect.py", "bin"), ("stand_in.py", "bin")):
+        shutil.copy(HERE / name, folder / place / name)
+    interpreter = Path(sys.executable).resolve()
+    for what in ("do", "undo", "act"):
+        text = _PLAYBOOK.format(
+            python=interpreter, effect=folder / "bin" / "effect.py", folder=folder, what=what
+        )
+        (folder / "playbooks" / f"{what}.yml").write_text(text)
+    (folder / "selfheal.yml").write_text(json.dumps(_config(folder, receiver, join_engine)))
+    (folder / "rulebooks" / "crash.yml").write_text(json.dumps(_rulesets(alerts, hooks, receiver)))
+    python = sys.executable if real else _stand_in(folder, interpreter)
+    return Site(folder, python, _environment(folder), alerts, hooks, real)
+
+
+def _stand_in(folder: Path, interpreter: Path) -> str:
+    """The engine takes the Ansible beside its Python: give it a Python with ours beside it."""
+    (folder / "bin" / "python").symlink_to(interpreter)
+    for name in ("ansible-playbook", "ansible-inventory"):
+        program = folder / "bin" / name
+        text = (HERE / "stand_in.py").read_text()
+        program.write_text(f"#!{interpreter} -IS\n{text}")
+        program.chmod(0o755)
+    return str(folder / "bin" / "python")
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    path = os.pathsep.join([str(folder / "bin"), os.environ.get("PATH", os.defpath)])
+    packages = os.pathsep.join(one for one in sys.path if one)
+    home = os.environ.get("HOME", str(folder))
+    return {"PATH": path, "PYTHONPATH": packages, "HOME": home, "LC_ALL": "C.UTF-8"}
+
+
+def _config(folder: Path, receiver: int, join_engine: str) -> dict[str, Any]:
+    return {
+        "vars": {"world": str(folder / "world")},
+        "join_engine": join_engine,
+        "drain_timeout": "10s",
+        # Faults are made on purpose here: nobody is asked, however badly a solution does.
+        "approval": {"confidence": 0.0},
+        "notify": {"webhooks": [{"url": f"http://127.0.0.1:{receiver}/told"}]},
+    }
+
+
+def _rulesets(alerts: int, hooks: int, receiver: int) -> list[dict[str, Any]]:
+    alert_rule = {
+        "name": "alert",
+        "condition": 'event.alert.status == "firing"',
+        "action": {"heal": _heal("event.alert.labels")},
+    }
+    hook_rule = {
+        "name": "hook",
+        "condition": 'event.payload.kind == "hook"',
+        "action": {
+            "heal": {**_heal("event.payload"), "starts_at": "{{ event.payload.starts_at }}"}
+        },
+    }
+    source = {"host": "127.0.0.1", "token": TOKEN}
+    return [
+        {
+            "name": "alerts",
+            "hosts": "all",
+            "sources": [{"alertmanager": {**source, "port": alerts, "skip_original_data": True}}],
+            "rules": [alert_rule],
+            "solutions": [one for family in _families(receiver) for one in family],
+        },
+        {
+            "name": "hooks",
+            "hosts": "all",
+            "execution_strategy": "parallel",
+            "sources": [{"eda.builtin.webhook": {**source, "port": hooks}}],
+            "rules": [hook_rule, *_acting_rules()],
+        },
+    ]
+
+
+def _heal(place: str) -> dict[str, Any]:
+    labels = {name: f"{{{{ {place}.{name} }}}}" for name in ("r1", "r2", "ms")}
+    return {
+        "fault": "connection_failure",
+        "severity": "error",
+        "component": f"{{{{ {place}.component }}}}",
+        "target": f"{{{{ {place}.target }}}}",
+        "root_cause": f"{{{{ {place}.family }}}}",
+        "message": "made by the crash benchmark",
+        "labels": labels,
+    }
+
+
+def _acting_rules() -> list[dict[str, Any]]:
+    def kind(name: str) -> str:
+        return f'event.payload.kind == "{name}"'
+
+    pair = [
+        'events.a << event.payload.kind == "pair" and event.payload.half == 1',
+        "events.b << event.payload.half == 2 and event.payload.key == events.a.payload.key",
+    ]
+    group = {"group_by_attributes": ["event.payload.key"]}
+    return [
+        {"name": "act", "condition": kind("act"), "action": _act("event")},
+        {
+            "name": "pair",
+            "condition": {"all": pair, "timeout": "10 minutes"},
+            "action": _act("events.a"),
+        },
+        {
+            "name": "within",
+            "condition": kind("within"),
+            "throttle": {"once_within": "1 hour", **group},
+            "action": _act("event"),
+        },
+        {
+            "name": "after",
+            "condition": kind("after"),
+            "throttle": {"once_after": "4 seconds", **group},
+            "action": _act("event"),
+        },
+        {
+            "name": "third",
+            "condition": kind("third"),
+            "throttle": {"accumulate_within": "1 hour", "threshold": 3, **group},
+            "action": _act("event"),
+        },
+    ]
+
+
+def _act(place: str) -> dict[str, Any]:
+    spec = f"fx/{{{{ {place}.payload.key }}}}/-/act/ok/{{{{ {place}.payload.ms }}}}/xf"
+    return {"run_playbook": {"name": "act.yml", "extra_vars": {"effect": spec}}}
+
+
+def _families(receiver: int) -> list[list[dict[str, Any]]]:
+    by_command = {"command": {"argv": "test -e {{ vars.world }}/{{ target }}"}}
+    by_http = {"http": {"url": f"http://127.0.0.1:{receiver}/mended/{{{{ target }}}}"}}
+    families = [
+        _family("plain", by_command, idempotent=False),
+        _family("again", by_http, idempotent=True),
+    ]
+    if HAS_LOCKS:
+        families.append(_family("named", by_http, idempotent=False, locks=["haproxy:web"]))
+    return families
+
+
+def _family(
+    name: str, proof: dict[str, Any], *, idempotent: bool, **more: Any
+) -> list[dict[str, Any]]:
+    def step(title: str, rung: str) -> dict[str, Any]:
+        return {
+            "name": title,
+            "playbook": "do.yml",
+            "rollback": "undo.yml",
+            "vars": {"effect": _EFFECT % (title, rung)},
+            "timeout": "60s",
+            "idempotent": idempotent,
+        }
+
+    common = {
+        "root_cause": name,
+        "risk": "low",
+        "validate": [{**proof, "within": "600ms", "interval": "50ms"}],
+        **more,
+    }
+    first = [step("prepare", "r1"), step("fix", "r1")]
+    return [
+        {"name": f"first-{name}", "strategy": "quick_fix", "steps": first, **common},
+        {
+            "name": f"second-{name}",
+            "strategy": "standard",
+            "steps": [step("replace", "r2")],
+            **common,
+        },
+    ]
