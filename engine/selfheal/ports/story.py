@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from selfheal.model import (
     Entry,
     Event,
+    JournalCounts,
     Kind,
+    Mark,
+    MatcherState,
 )
 from selfheal.ports.json import JSON
 
@@ -54,12 +57,62 @@ class Inbox(Protocol):
 
 
 class Journal(Protocol):
-    """Events on disk."""
+    """What each ruleset is shown, and how far its matching has come."""
 
     def add(self, events: Sequence[Event]) -> None:
-        """Write all in one transaction; on disk when it returns."""
+        """Write all in one transaction; on disk when it returns.
+
+        One whose origin is in the journal already is left out: it has been taken in."""
         ...
 
     def event(self, event_id: str) -> Event:
         """Raises NotFoundError."""
+        ...
+
+    def has_origin(self, origin: str) -> bool:
+        """Tell whether something of that origin was taken in; an empty origin never was."""
+        ...
+
+    def mark(self, marks: Iterable[Mark]) -> None:
+        """Note that these were matched; one transaction."""
+        ...
+
+    def count_try(self, event_id: str) -> None:
+        """Note that a starting engine begins to match it."""
+        ...
+
+    def unmatched(self, ruleset: str) -> list[Event]:
+        """What was accepted and is not matched, in order of acceptance."""
+        ...
+
+    def matched_after(self, ruleset: str, turn: int) -> list[Event]:
+        """What was matched after that turn, in order of turn."""
+        ...
+
+    def give_up_unmatched(self, rulesets: Collection[str], note: str) -> int:
+        """Mark what waits for any ruleset but these, with that note; return how many."""
+        ...
+
+    def bodies(self, event_ids: Iterable[str]) -> Mapping[str, JSON]:
+        """Id to body of those that are there."""
+        ...
+
+    def last_moment(self, ruleset: str) -> tuple[int, float] | None:
+        """The ruleset's newest moment on record and the Unix time it belongs to."""
+        ...
+
+    def last_turn(self, ruleset: str) -> int:
+        """The newest turn on record, 0 before the first."""
+        ...
+
+    def save_matcher(self, state: MatcherState) -> None:
+        """Keep the state in place of the ruleset's earlier one."""
+        ...
+
+    def matcher_state(self, ruleset: str) -> MatcherState | None:
+        """The state kept last."""
+        ...
+
+    def journal_counts(self) -> JournalCounts:
+        """What became of everything that was accepted."""
         ...
