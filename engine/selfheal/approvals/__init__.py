@@ -1,6 +1,6 @@
 """Approvals: a human is asked, answers, or does not in time."""
 
-from selfheal.approvals.answering import answer, settle, withdraw
+from selfheal.approvals.answering import answer, link_used, settle, withdraw
 from selfheal.approvals.asking import Approvals
 from selfheal.approvals.judge import judge, may_answer
 from selfheal.approvals.key import load_key
@@ -12,6 +12,7 @@ __all__ = [
     "Links",
     "answer",
     "judge",
+    "link_used",
     "load_key",
     "may_answer",
     "settle",

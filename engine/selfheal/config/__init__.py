@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from selfheal.config.api import Api
+from selfheal.config.api import Api, ApiUser
 from selfheal.config.approval import Approval
 from selfheal.config.notify import Notify, SmtpTarget, WebhookTarget
 from selfheal.config.project import CONFIG_NAME, Config, Project, load_project
@@ -13,6 +13,7 @@ from selfheal.config.secret import Secret
 __all__ = [
     "CONFIG_NAME",
     "Api",
+    "ApiUser",
     "Approval",
     "Config",
     "Notify",

@@ -1,0 +1,104 @@
+"""Nouns as plain JSON data; times are Unix seconds."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from selfheal.model import Approval, ApprovalState, Healing, HealingState, Incident, Kind
+from selfheal.ports import Record
+from selfheal.store.codec import to_text
+
+_ALL = 100_000
+
+
+def plain(noun: Any) -> Any:
+    """Return a noun, or a list of them, as JSON data."""
+    return json.loads(to_text(noun))
+
+
+def status(record: Record) -> dict[str, Any]:
+    """Return what the engine is doing, in numbers."""
+    last = record.last_entry(Kind.ENGINE)
+    return {
+        "incidents_open": len(record.incidents(state="open", limit=_ALL)),
+        "incidents_needing_a_human": len(record.incidents(state="manual", limit=_ALL)),
+        "healings_running": len(record.healings(state="running", limit=_ALL)),
+        "healings_queued": len(record.healings(state="queued", limit=_ALL)),
+        "approvals_pending": len(record.approvals(state="pending", limit=_ALL)),
+        "engine_last_said": plain(last) if last else None,
+    }
+
+
+def incident_row(record: Record, incident: Incident) -> dict[str, Any]:
+    """Return an incident with what matters of its fault."""
+    fault = record.fault(incident.primary_fault_id)
+    return {
+        "id": incident.id,
+        "state": incident.state.value,
+        "type": fault.type,
+        "severity": fault.severity.value,
+        "component": fault.component,
+        "target": fault.target,
+        "root_cause": fault.root_cause,
+        "message": fault.message,
+        "reports": fault.count,
+        "opened_at": incident.opened_at,
+        "closed_at": incident.closed_at,
+    }
+
+
+def incident(record: Record, one: Incident) -> dict[str, Any]:
+    """Return everything on an incident: fault, decisions, the story."""
+    return {
+        **incident_row(record, one),
+        "fault": plain(record.fault(one.primary_fault_id)),
+        "decisions": plain(record.decisions(one.id)),
+        "runs": [run_row(found) for found in record.healings(incident_id=one.id)],
+        "timeline": plain(record.entries(incident_id=one.id, limit=10_000)),
+    }
+
+
+def run_row(healing: Healing) -> dict[str, Any]:
+    """Return how far a healing has come."""
+    return {
+        "id": healing.id,
+        "incident_id": healing.incident_id,
+        "state": healing.state.value,
+        "outcome": healing.outcome.value if healing.outcome else None,
+        "reason": healing.reason,
+        "resource": healing.resource,
+        "solution": healing.attempts[-1].solution if healing.attempts else None,
+        "attempts": len(healing.attempts),
+        "waiting": plain(healing.waiting),
+        "created_at": healing.created_at,
+        "started_at": healing.started_at,
+        "ended_at": healing.ended_at,
+    }
+
+
+def run(record: Record, healing: Healing) -> dict[str, Any]:
+    """Return everything on a healing, each Ansible task of each step included."""
+    idents = [step.ident for attempt in healing.attempts for step in attempt.steps]
+    tasks = {ident: plain(record.tasks(ident)) for ident in idents}
+    return {**plain(healing), "tasks": tasks}
+
+
+def locks(record: Record) -> list[dict[str, Any]]:
+    """Return which running healing holds which resource."""
+    running = record.healings(state=HealingState.RUNNING.value, limit=_ALL)
+    return [
+        {"resource": resource, "healing_id": healing.id, "since": healing.started_at}
+        for healing in running
+        for resource in healing.locks or (healing.resource,)
+    ]
+
+
+def verdict(approval: Approval) -> str:
+    """Return in one line what was decided, and by whom."""
+    word = str(approval.state.value)
+    if approval.state not in (ApprovalState.APPROVED, ApprovalState.DENIED):
+        return word
+    yes = approval.state is ApprovalState.APPROVED
+    people = dict.fromkeys(one.who for one in approval.answers if one.yes is yes)
+    return f"{word} by {', '.join(people)}"
