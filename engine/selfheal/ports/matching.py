@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from selfheal.model import (
@@ -29,7 +30,7 @@ class Matcher(Protocol):
         """Match one event; return what fires, in the order in which to act."""
         ...
 
-    def assert_fact(self, fact: JSON) -> list[Firing]:
+    def assert_fact(self, fact: JSON, event_id: str = "") -> list[Firing]:
         """Keep a fact until it is retracted; return what fires."""
         ...
 
@@ -42,11 +43,30 @@ class Matcher(Protocol):
         ...
 
     def due(self) -> float | None:
-        """Monotonic time of the next timer (timeout, throttle, ttl); None when there is none."""
+        """Monotonic time of the next timer (timeout, throttle, ttl), now when there is something
+        to do already; None when there is none."""
         ...
 
     def tick(self) -> list[Firing]:
         """Let every timer run whose time has come; return what fires."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """How many messages and groups it remembers."""
+        ...
+
+    def state(self) -> tuple[JSON, list[str]]:
+        """Return all it remembers, as JSON, and the ids of the events this refers to.
+
+        Times in it are the clock's monotonic ones: who restores it goes on from there."""
+        ...
+
+    def restore(self, state: JSON, bodies: Mapping[str, JSON]) -> None:
+        """Take up what `state` of a matcher of the same rules returned, before anything else.
+
+        `bodies` are the events referred to, by id. Raises KeyError, ValueError or TypeError for
+        a state that does not fit; the matcher is of no use then."""
         ...
 
     def close(self) -> None:

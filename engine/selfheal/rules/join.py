@@ -62,6 +62,10 @@ class JoinEngine(Protocol):
         The result must be used up before the engine is called again."""
         ...
 
+    def keep(self, tokens: Iterable[Token]) -> None:
+        """Keep tokens without asking what they complete: it was reported by an earlier engine."""
+        ...
+
     def remove(self, ids: Iterable[int]) -> None:
         """Forget tokens; unknown ids are ignored."""
         ...

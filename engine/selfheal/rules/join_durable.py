@@ -58,6 +58,13 @@ class DurableJoin:
         if self._mirror is not None:
             yield from (each for each in self._mirror.add(tokens) if self._is_quarantined(each))
 
+    def keep(self, tokens: Iterable[Token]) -> None:
+        kept = list(tokens)
+        self._tokens.update((token.id, token) for token in kept)
+        if self._mirror is not None:
+            self._mirror.keep(kept)
+        self.close()  # the next child is given all that live
+
     def remove(self, ids: Iterable[int]) -> None:
         gone = [self._tokens.pop(each) for each in ids if each in self._tokens]
         if self._child is not None:

@@ -28,7 +28,6 @@ class PythonJoin:
             self._insert(token)
 
     def keep(self, tokens: Iterable[Token]) -> None:
-        """Take tokens in without asking what they complete."""
         for token in tokens:
             self._insert(token)
 

@@ -11,7 +11,7 @@ from selfheal.rules.memory import Message
 from selfheal.rules.operands import Body
 from selfheal.rules.order import Place, in_firing_order
 from selfheal.rules.pattern import Pattern
-from selfheal.rules.step import Step
+from selfheal.rules.step import JSON, Keep, Messages, Step
 
 MAX_TRIED = 100_000
 """Combinations one message may be tried in; what lies beyond is given up, and counted."""
@@ -94,6 +94,36 @@ class JoinedRule:
                 if token in staged:
                     staged.remove(token)
         self._engine.remove(gone)
+
+    def state(self, keep: Keep) -> JSON:
+        """See `Watcher`. Tokens are numbered anew in their order, so are those staged."""
+        order = {token: position for position, token in enumerate(sorted(self._messages))}
+        slots = {token: slot for slot, kept in enumerate(self._slots) for token in kept}
+        return {
+            "tokens": [[slots[token], keep(self._messages[token])] for token in order],
+            "places": [
+                [order[token], place.step, place.rank] for token, place in self._places.items()
+            ],
+            "staged": [[order[token] for token in staged] for staged in self._staged],
+            "step": self._step,
+            "given_up": self.given_up,
+        }
+
+    def restore(self, state: JSON, messages: Messages) -> None:
+        """See `Watcher`; after `attach`."""
+        tokens = [self._again(messages[number], slot) for slot, number in state["tokens"]]
+        self._engine.keep(tokens)
+        for position, step, rank in state["places"]:
+            self._places[tokens[position].id] = Place(step, rank)
+        self._staged = [[tokens[position].id for position in each] for each in state["staged"]]
+        self._step, self.given_up = state["step"], state["given_up"]
+
+    def _again(self, message: Message, slot: int) -> Token:
+        token = self._token(message, slot)
+        if token is None:
+            raise ValueError(f"rule {self.name}: message {message.id} no longer fits its slot")
+        message.held_by(self)
+        return token
 
     def _token(self, message: Message, slot: int) -> Token | None:
         keys = {}

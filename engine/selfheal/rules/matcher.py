@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from selfheal.clock import Clock
-from selfheal.model.firing import Firing
+from selfheal.model.firing import Firing, Matched
 from selfheal.model.rulebook import Ruleset
 from selfheal.rules.engines import open_join_engine
 from selfheal.rules.index import Entry, PatternIndex
 from selfheal.rules.joined import JoinedRule
+from selfheal.rules.kept_messages import KeptMessages, restored_messages
 from selfheal.rules.memory import Message, WorkingMemory
 from selfheal.rules.pattern import patterns_of
 from selfheal.rules.single import AbsenceRule
@@ -76,10 +77,10 @@ class RulesetMatcher:
             step.first_rule_only()
         return before + self._firings(step)
 
-    def assert_fact(self, fact: JSON) -> list[Firing]:
+    def assert_fact(self, fact: JSON, event_id: str = "") -> list[Firing]:
         """See `ports.Matcher`."""
         before = self._overdue()
-        step = self._show(fact, event_id="", is_event=False)
+        step = self._show(fact, event_id=event_id, is_event=False)
         return before if step is None else before + self._firings(step)
 
     def retract_fact(self, fact: JSON, *, partial: bool) -> list[Firing]:
@@ -103,9 +104,7 @@ class RulesetMatcher:
 
     def due(self) -> float | None:
         """See `ports.Matcher`."""
-        timer = self._timers[0][0] if self._timers else None
-        times = [time for time in (timer, self._memory.next_expiry()) if time is not None]
-        return min(times) / 1e6 if times else None
+        return self._clock.monotonic() if self._woken else self._next_time()
 
     def tick(self) -> list[Firing]:
         """See `ports.Matcher`."""
@@ -122,6 +121,35 @@ class RulesetMatcher:
     def close(self) -> None:
         """See `ports.Matcher`."""
         self._engine.close()
+
+    @property
+    def size(self) -> int:
+        """See `ports.Matcher`."""
+        throttled = (each for each in self._watchers if isinstance(each, ThrottledRule))
+        return len(self._memory) + sum(rule.remembered for rule in throttled)
+
+    def state(self) -> tuple[JSON, list[str]]:
+        """See `ports.Matcher`."""
+        kept = KeptMessages(self._memory)
+        state = {
+            "watchers": [each.state(kept.keep) for each in self._watchers],
+            "woken": sorted(self._woken),
+            "timers": sorted(self._timers),
+            "messages": kept.saved(),
+            "count": self._memory.count,
+            "dropped": self._memory.dropped,
+        }
+        return state, kept.event_ids()
+
+    def restore(self, state: JSON, bodies: Mapping[str, JSON]) -> None:
+        """See `ports.Matcher`."""
+        messages = restored_messages(state["messages"], bodies)
+        living = [each for each in messages.values() if each.alive]
+        self._memory.restore(living, state["count"], state["dropped"])
+        for watcher, its_state in zip(self._watchers, state["watchers"], strict=True):
+            watcher.restore(its_state, messages)
+        self._woken = set(state["woken"])
+        self._timers = [(when, number) for when, number in state["timers"]]  # sorted is a heap
 
     @property
     def dropped(self) -> Mapping[str, int]:
@@ -146,8 +174,13 @@ class RulesetMatcher:
         """See `Bell`."""
         heapq.heappush(self._timers, (when, number))
 
+    def _next_time(self) -> float | None:
+        timer = self._timers[0][0] if self._timers else None
+        times = [time for time in (timer, self._memory.next_expiry()) if time is not None]
+        return min(times) / 1e6 if times else None
+
     def _overdue(self) -> list[Firing]:
-        due = self.due()
+        due = self._next_time()
         return self.tick() if due is not None and due <= self._clock.monotonic() else []
 
     def _show(self, body: JSON, *, event_id: str, is_event: bool) -> Step | None:
@@ -195,6 +228,10 @@ class RulesetMatcher:
             matches={alias: message.body for alias, message in match.messages.items()},
             at=self._clock.now(),
             event_ids=tuple(sorted(events)),
+            sources={
+                alias: Matched(message.event_id, message.note)
+                for alias, message in match.messages.items()
+            },
         )
 
     def _now(self) -> int:

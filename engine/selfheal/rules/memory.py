@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from selfheal.model import annotated
 
 MAX_MESSAGES = 20_000
 """Events, and again facts, that are kept; beyond it the oldest is dropped, and counted."""
@@ -30,18 +32,25 @@ class Message:
     is_event: bool
     """Events are consumed and expire, facts stand until they are retracted."""
     event_id: str
-    """Id in the journal; empty for facts."""
+    """Id in the journal, of a fact as well; empty when there is no journal."""
     at: int
     """Monotonic microseconds of arrival."""
     alive: bool = True
     """False as soon as it is gone."""
     holders: list[Holder] = field(default_factory=list)
     """The rules that keep it."""
+    note: Mapping[str, Any] | None = None
+    """What a throttle added to the body."""
 
     def held_by(self, holder: Holder) -> None:
         """Note that a rule keeps it and wants to hear of its end."""
         if holder not in self.holders:
             self.holders.append(holder)
+
+    def annotate(self, note: Mapping[str, Any]) -> None:
+        """Write into its meta why it fires when it does; the sender's object is not touched."""
+        self.note = note
+        self.body = annotated(self.body, note)
 
 
 class WorkingMemory:
@@ -98,9 +107,25 @@ class WorkingMemory:
             heapq.heappop(self._expiry)
         return self._expiry[0][0] if self._expiry else None
 
+    @property
+    def count(self) -> int:
+        """How many messages were ever taken in: the newest has this id."""
+        return self._count
+
+    def restore(self, messages: Iterable[Message], count: int, dropped: int) -> None:
+        """Take in what an earlier memory held, oldest first."""
+        for message in messages:
+            self._store(message)[message.id] = message
+            if message.is_event:
+                heapq.heappush(self._expiry, (message.at + self._ttl, message.id))
+        self._count, self.dropped = count, dropped
+
     def facts(self) -> list[Message]:
         """The facts that stand, oldest first."""
         return list(self._facts.values())
+
+    def __len__(self) -> int:
+        return len(self._events) + len(self._facts)
 
     def __iter__(self) -> Iterator[Message]:
         return iter(sorted([*self._events.values(), *self._facts.values()], key=lambda m: m.id))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selfheal.rules.memory import Message
-from selfheal.rules.step import Bell, Step
+from selfheal.rules.step import JSON, Bell, Keep, Messages, Step
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +58,30 @@ class NotAllRule:
     def forget(self, message: Message) -> None:
         for waiting in self._waiting:
             waiting.pop(message.id, None)
+
+    def state(self, keep: Keep) -> JSON:
+        """See `Watcher`."""
+        return {
+            "waiting": [list(waiting) for waiting in self._waiting],
+            "marks": [_saved(mark, keep) for mark in self._marks.values()],
+            "start": _saved(self._start, keep) if self._start else None,
+            "ends": [self._ends, self._ends_until],
+            "was_complete": self._was_complete,
+        }
+
+    def restore(self, state: JSON, messages: Messages) -> None:
+        """See `Watcher`."""
+        for waiting, numbers in zip(self._waiting, state["waiting"], strict=True):
+            for number in numbers:
+                waiting[number] = messages[number]
+                messages[number].held_by(self)
+        marks = [_Mark(slot, messages[number], at) for slot, number, at in state["marks"]]
+        self._marks = {mark.slot: mark for mark in marks}
+        if state["start"]:
+            slot, number, at = state["start"]
+            self._start = _Mark(slot, messages[number], at)
+        self._ends, self._ends_until = state["ends"]
+        self._was_complete = state["was_complete"]
 
     def _fire(self, step: Step, start: _Mark) -> None:
         step.fire(self.name, {self._aliases[start.slot]: start.message})
@@ -132,3 +156,7 @@ class NotAllRule:
     def _expire_ends(self, now: int) -> None:
         if self._ends and self._ends_until <= now:
             self._ends = 0
+
+
+def _saved(mark: _Mark, keep: Keep) -> list[int]:
+    return [mark.slot, keep(mark.message), mark.at]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from selfheal.rules.memory import Message
-from selfheal.rules.step import Bell, Step
+from selfheal.rules.step import JSON, Bell, Keep, Messages, Step
 
 
 class SingleRule:
@@ -21,6 +21,13 @@ class SingleRule:
 
     def forget(self, message: Message) -> None:
         """It keeps none."""
+
+    def state(self, keep: Keep) -> JSON:
+        """See `Watcher`; it remembers nothing."""
+        return {}
+
+    def restore(self, state: JSON, messages: Messages) -> None:
+        """See `Watcher`."""
 
 
 class AbsenceRule:
@@ -52,3 +59,14 @@ class AbsenceRule:
         self._present.discard(message.id)
         if not self._present:
             self._bell.wake(self._number)
+
+    def state(self, keep: Keep) -> JSON:
+        """See `Watcher`."""
+        return {"present": sorted(self._present), "fired": self._fired}
+
+    def restore(self, state: JSON, messages: Messages) -> None:
+        """See `Watcher`."""
+        self._fired = state["fired"]
+        for number in state["present"]:
+            self._present.add(number)
+            messages[number].held_by(self)

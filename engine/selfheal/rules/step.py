@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import Protocol
+from typing import Any, Protocol
 
 from selfheal.rules.memory import Message, WorkingMemory
 
@@ -56,6 +56,13 @@ class Step:
         self.matches = list(takewhile(lambda match: match.rule == name, self.matches))
 
 
+JSON = Mapping[str, Any]
+Keep = Callable[[Message], int]
+"""See to it that the message is part of the state; returns its id."""
+Messages = Mapping[int, Message]
+"""The messages of a state, by id."""
+
+
 class Watcher(Protocol):
     """One rule at work."""
 
@@ -68,6 +75,14 @@ class Watcher(Protocol):
 
     def forget(self, message: Message) -> None:
         """A message that this rule keeps is gone."""
+        ...
+
+    def state(self, keep: Keep) -> JSON:
+        """Return what it remembers, as JSON; each message it refers to is handed to `keep`."""
+        ...
+
+    def restore(self, state: JSON, messages: Messages) -> None:
+        """Take up, right after it was made, what `state` returned."""
         ...
 
 

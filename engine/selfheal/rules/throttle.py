@@ -7,14 +7,13 @@ the first message and are not extended. Messages that lack a grouping attribute 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from selfheal.model.rulebook import Throttle
 from selfheal.rules.group import group_by
 from selfheal.rules.memory import Message
-from selfheal.rules.step import Bell, Step
+from selfheal.rules.step import JSON, Bell, Keep, Messages, Step
 
 MAX_GROUPS = 10_000
 """Groups a rule remembers; beyond it the oldest is forgotten, and counted."""
@@ -25,7 +24,7 @@ class _Group:
     """What is known of one group in its window."""
 
     until: int
-    first: Message
+    first: Message | None = None
     count: int = 0
 
 
@@ -54,6 +53,28 @@ class ThrottledRule:
     def forget(self, message: Message) -> None:
         """It keeps none: what it needs of a message it has noted."""
 
+    @property
+    def remembered(self) -> int:
+        """How many groups are in their window."""
+        return len(self._groups)
+
+    def state(self, keep: Keep) -> JSON:
+        """See `Watcher`."""
+        return {
+            "groups": [
+                [key, group.until, keep(group.first) if group.first else 0, group.count]
+                for key, group in self._groups.items()
+            ],
+            "dropped": self.dropped,
+        }
+
+    def restore(self, state: JSON, messages: Messages) -> None:
+        """See `Watcher`."""
+        self.dropped = state["dropped"]
+        for key, until, first, count in state["groups"]:
+            group = _Group(until, messages[first] if first else None, count)
+            self._groups[None if key is None else tuple(key)] = group
+
     def _take(self, step: Step, message: Message, key: Any) -> None:
         raise NotImplementedError
 
@@ -62,7 +83,7 @@ class ThrottledRule:
         while self._groups and (first := next(iter(self._groups.items())))[1].until <= now:
             del self._groups[first[0]]
 
-    def _open(self, key: Any, first: Message, now: int) -> _Group:
+    def _open(self, key: Any, now: int, first: Message | None = None) -> _Group:
         if len(self._groups) >= MAX_GROUPS:
             self.dropped += 1
             del self._groups[next(iter(self._groups))]
@@ -76,8 +97,8 @@ class OnceWithin(ThrottledRule):
     def _take(self, step: Step, message: Message, key: Any) -> None:
         if key not in self._groups:
             if key is not None:
-                self._open(key, message, step.now)
-            _annotate(message, {"once_within_time_window": self._text})
+                self._open(key, step.now)
+            message.annotate({"once_within_time_window": self._text})
             step.fire(self.name, {self._alias: message})
         step.delete(message)
 
@@ -88,12 +109,12 @@ class AccumulateWithin(ThrottledRule):
     def _take(self, step: Step, message: Message, key: Any) -> None:
         if key is None:
             return  # such messages can't be counted: the rules after this one see them
-        group = self._groups.get(key) or self._open(key, message, step.now)
+        group = self._groups.get(key) or self._open(key, step.now)
         group.count += 1
         if group.count >= self._threshold:
             del self._groups[key]
             note = {"accumulate_within_time_window": self._text, "threshold": self._threshold}
-            _annotate(message, note)
+            message.annotate(note)
             step.fire(self.name, {self._alias: message})
         step.delete(message)
 
@@ -102,6 +123,15 @@ class OnceAfter(ThrottledRule):
     """Fires when the window has passed, with the first message of each group that came."""
 
     _due: int | None = None
+
+    def state(self, keep: Keep) -> JSON:
+        """See `Watcher`."""
+        return {**super().state(keep), "due": self._due}
+
+    def restore(self, state: JSON, messages: Messages) -> None:
+        """See `Watcher`."""
+        super().restore(state, messages)
+        self._due = state["due"]
 
     def visit(self, step: Step, message: Message | None, slots: list[int]) -> None:
         """See `Watcher`."""
@@ -116,7 +146,7 @@ class OnceAfter(ThrottledRule):
             self._bell.wake_at(self._number, self._due)
         key = ("alone", message.id) if key is None else key
         # The groups are reported by the time of their last message.
-        group = self._groups.pop(key, None) or self._open(key, message, step.now)
+        group = self._groups.pop(key, None) or self._open(key, step.now, message)
         self._groups[key] = group
         group.count += 1
         step.delete(message)
@@ -124,9 +154,10 @@ class OnceAfter(ThrottledRule):
     def _fire(self, step: Step) -> None:
         messages = []
         for group in self._groups.values():
-            note = {"once_after_time_window": self._text, "events_in_window": group.count}
-            _annotate(group.first, note)
-            messages.append(group.first)
+            if group.first is not None:  # it always has one: this rule opens no group without
+                note = {"once_after_time_window": self._text, "events_in_window": group.count}
+                group.first.annotate(note)
+                messages.append(group.first)
         single = len(messages) == 1
         step.fire(self.name, {"m" if single else f"m_{n}": m for n, m in enumerate(messages)})
         self._groups.clear()
@@ -139,12 +170,3 @@ def window_text(text: str) -> str:
         unit = long[2].upper()
         return f"{long[1]} {unit if unit.endswith('S') else unit + 'S'}"
     return text.upper()
-
-
-def _annotate(message: Message, note: Mapping[str, Any]) -> None:
-    """Write into the message's meta why it fires when it does; the sender's object is not touched.
-
-    A `meta` that is no map is left as it is."""
-    meta = message.body.get("meta", {})
-    if isinstance(meta, Mapping):
-        message.body = {**message.body, "meta": {**meta, "rule_engine": dict(note)}}
