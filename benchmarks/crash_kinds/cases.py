@@ -172,7 +172,7 @@ class _Maker:
         }
 
     def _duration(self) -> int:
-        return int(self._dice.choice((0, 50, 200, 400)) * self._slow)
+        return int(self._dice.choice((0, 50, 200, 400, 400, 2000)) * self._slow)
 
     def _key(self, prefix: str) -> str:
         self._number += 1

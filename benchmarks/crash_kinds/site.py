@@ -6,16 +6,27 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.servers.base import free_port
 
 from selfheal.rulebook.schema.solution import SolutionPart
 
 HERE = Path(__file__).parent
 TOKEN = "let-me-in"  # noqa: S105 - of a throw-away engine on loopback
+ACTOR = "actor"
+"""The host on which playbooks of `run_playbook` actions run."""
 HAS_LOCKS = "locks" in SolutionPart.model_fields
 
+NO_RAILS: dict[str, Any] = {
+    "limits": [],
+    **dict.fromkeys(("cooldown", "settle", "breaker", "flapping", "storm", "ramp_up"), False),
+    "targets": {"max_share": None},
+    "autonomy": {"demote": False, "propose": False},
+}
 _EFFECT = "fx/{{ target }}/{{ attempt.id }}/%s/{{ fault.labels.%s }}/{{ fault.labels.ms }}/xf"
 _PLAYBOOK = """
 - hosts: all
@@ -55,12 +66,14 @@ class Site:
 
 
 def write_site(
-    folder: Path, *, alerts: int, hooks: int, receiver: int, real: bool, join_engine: str
+    folder: Path, hosts: Iterable[str], *, receiver: int, real: bool, join_engine: str
 ) -> Site:
-    """Write the project."""
+    """Write the project; `hosts` are those of its inventory."""
+    alerts, hooks = free_port(), free_port()
     for name in ("bin", "playbooks", "rulebooks", "world"):
         (folder / name).mkdir(parents=True)
-    (folder / "inventory").write_text("web1 ansible_connection=local\n")
+    lines = [f"{host} ansible_connection=local\n" for host in [*hosts, ACTOR]]
+    (folder / "inventory").write_text("".join(lines))
     for name, place in (("effect.py", "bin"), ("stand_in.py", "bin")):
         shutil.copy(HERE / name, folder / place / name)
     interpreter = Path(sys.executable).resolve()
@@ -98,8 +111,10 @@ def _config(folder: Path, receiver: int, join_engine: str) -> dict[str, Any]:
         "vars": {"world": str(folder / "world")},
         "join_engine": join_engine,
         "drain_timeout": "10s",
-        # Faults are made on purpose here: nobody is asked, however badly a solution does.
+        # Faults are made on purpose here: nobody is asked, and nothing is held back, however
+        # badly a solution does.
         "approval": {"confidence": 0.0},
+        "rails": NO_RAILS,
         "notify": {"webhooks": [{"url": f"http://127.0.0.1:{receiver}/told"}]},
     }
 
@@ -128,7 +143,7 @@ def _rulesets(alerts: int, hooks: int, receiver: int) -> list[dict[str, Any]]:
         },
         {
             "name": "hooks",
-            "hosts": "all",
+            "hosts": ACTOR,
             "execution_strategy": "parallel",
             "sources": [{"eda.builtin.webhook": {**source, "port": hooks}}],
             "rules": [hook_rule, *_acting_rules()],
@@ -212,6 +227,7 @@ def _family(
             "playbook": "do.yml",
             "rollback": "undo.yml",
             "vars": {"effect": _EFFECT % (title, rung)},
+            "limit": "{{ target }}",
             "timeout": "60s",
             "idempotent": idempotent,
         }

@@ -16,22 +16,22 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
-HOST = "web1"
+FOLDER = Path(__file__).resolve().parent.parent
 WHAT = {"do.yml": "do", "undo.yml": "undo", "act.yml": "act"}
 
 
 def main() -> int:
     """Play the program by whose name we were called."""
     if Path(sys.argv[0]).name == "ansible-inventory":
-        print(json.dumps({"_meta": {"hostvars": {HOST: {}}}, "all": {"hosts": [HOST]}}))
+        hosts = [line.split()[0] for line in (FOLDER / "inventory").read_text().splitlines()]
+        print(json.dumps({"_meta": {"hostvars": {}}, "all": {"hosts": hosts}}))
         return 0
     spec = re.search(r"fx/[^\s\"']*?/xf", _variables())
     effect = Path(__file__).resolve().with_name("effect.py")
-    folder = Path(__file__).resolve().parent.parent
     if spec is None:
         print("ERROR! no variable `effect`")
         return 4
-    command = [sys.executable, "-IS", str(effect), str(folder), _what(), spec.group()]
+    command = [sys.executable, "-IS", str(effect), str(FOLDER), _what(), spec.group()]
     # Ansible's workers make sessions of their own, so ending our process group would not end it.
     rc = subprocess.run(command, start_new_session=True, check=False).returncode
     _event(rc)
@@ -40,6 +40,10 @@ def main() -> int:
 
 def _what() -> str:
     return next(WHAT[Path(one).name] for one in sys.argv[1:] if Path(one).name in WHAT)
+
+
+def _host() -> str:
+    return sys.argv[sys.argv.index("--limit") + 1] if "--limit" in sys.argv else "any"
 
 
 def _variables() -> str:
@@ -51,7 +55,7 @@ def _event(rc: int) -> None:
     """Tell ansible-runner of the one task, as its callback plugin does."""
     ident = str(uuid.uuid4())
     data = {
-        "host": HOST,
+        "host": _host(),
         "task": "effect",
         "task_action": "ansible.builtin.command",
         "resolved_action": "ansible.builtin.command",
@@ -70,7 +74,7 @@ def _event(rc: int) -> None:
         partial = events / f"{ident}-partial.json"
         partial.with_suffix(".tmp").write_text(json.dumps(event))
         partial.with_suffix(".tmp").rename(partial)
-    print(f"{_marker({'uuid': ident})}{'fatal' if rc else 'changed'}: [{HOST}]\n{_marker({})}")
+    print(f"{_marker({'uuid': ident})}{'fatal' if rc else 'changed'}: [{_host()}]\n{_marker({})}")
 
 
 def _marker(value: dict[str, str]) -> str:

@@ -67,16 +67,16 @@ def run_trial(folder: Path, seed: str, kills: int, real: bool) -> Counts:
     """Run one trial in `folder` and judge it."""
     dice = random.Random(seed)
     receiver_port = free_port()
+    cases = make_cases(dice, kills, 1.0)
     site = write_site(
         folder,
-        alerts=free_port(),
-        hooks=free_port(),
+        sorted({case.key for case in cases}),
         receiver=receiver_port,
         real=real,
         join_engine=dice.choice(("durable", "python")),
     )
     with Receiver(receiver_port, folder / "world") as receiver:
-        trial = _Trial(site, dice, kills, real)
+        trial = _Trial(site, cases, dice, kills, real)
         try:
             trial.run()
         finally:
@@ -87,12 +87,14 @@ def run_trial(folder: Path, seed: str, kills: int, real: bool) -> Counts:
 
 
 class _Trial:
-    def __init__(self, site: Site, dice: random.Random, kills: int, real: bool) -> None:
+    def __init__(
+        self, site: Site, cases: list[Case], dice: random.Random, kills: int, real: bool
+    ) -> None:
         self._dice = dice
         self._kills = kills
         self._site = site
         self._longest = 4.0 if real else 1.2
-        self.course = Course(site, make_cases(dice, kills, 1.0))
+        self.course = Course(site, cases)
         self.sender = Sender(site)
 
     def run(self) -> None:
