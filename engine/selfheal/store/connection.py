@@ -17,6 +17,7 @@ from selfheal.errors import StoreError
 
 MEMORY = ":memory:"
 BUSY_TIMEOUT = 10.0  # seconds that a writer waits for another process's short transaction
+LOG_SIZE = 16 * 1024 * 1024  # bytes the write-ahead log shrinks to after a burst
 APPLICATION_ID = 0x73686561  # "shea", in the file's header: tells our files from anybody else's
 
 _ADVICE = {
@@ -68,12 +69,16 @@ class Connection:
             except UnicodeEncodeError:
                 return self.raw.execute(sql, _encodable(values))
 
-    def row(self, sql: str, values: Sequence[Any] = ()) -> dict[str, Any] | None:
+    def row(
+        self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> dict[str, Any] | None:
         """Return the first row, column name to value."""
         rows = self.rows(sql, values)
         return rows[0] if rows else None
 
-    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    def rows(
+        self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> list[dict[str, Any]]:
         """Return all rows."""
         with self._lock, self._explained():
             return [dict(row) for row in self.execute(sql, values)]
@@ -144,7 +149,11 @@ class Connection:
     def _prepare(self) -> None:
         with self._explained():
             self._check_owner()
+            # Before anything is written: a file can't learn later, short of VACUUM, to shrink.
+            self.raw.execute("PRAGMA auto_vacuum = INCREMENTAL")
             self._use_wal()
+            self.raw.execute(f"PRAGMA journal_size_limit = {LOG_SIZE}")
+            self.raw.execute("PRAGMA temp_store = MEMORY")
             self.raw.execute("PRAGMA synchronous = FULL")
             self.raw.execute("PRAGMA foreign_keys = ON")
 

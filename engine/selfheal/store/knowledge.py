@@ -6,12 +6,19 @@ from selfheal.model import SolutionRecord
 from selfheal.store.codec import from_row
 from selfheal.store.repository import Repository
 
+# The view of all records by name would add up every solution's attempts first.
+_ONE = """
+SELECT name, sum(usage_count) AS usage_count, sum(healed) AS healed, max(last_used) AS last_used,
+    CASE WHEN sum(recoveries) THEN sum(recovery_time) / sum(recoveries) END AS mttr
+FROM solution_parts WHERE name = ? GROUP BY name
+"""
+
 
 class Knowledge(Repository):
     """Implements `ports.KnowledgeRecord`, on a view over the attempts."""
 
     def solution_record(self, name: str) -> SolutionRecord:
-        row = self._db.row("SELECT * FROM solution_records WHERE name = ?", (name,))
+        row = self._db.row(_ONE, (name,))
         return _record(row or {"name": name, "usage_count": 0, "healed": 0, "last_used": None})
 
     def solution_records(self) -> list[SolutionRecord]:

@@ -21,6 +21,7 @@ from selfheal.store.incidents import Incidents
 from selfheal.store.knowledge import Knowledge
 from selfheal.store.migrations import migrate
 from selfheal.store.outbox import Outbox
+from selfheal.store.retention import Upkeep
 from selfheal.store.timeline import Story
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class SqliteRecord(
     Story,
     Messages,
     Outbox,
+    Upkeep,
 ):
     """Implements `ports.Record` on one SQLite file; several processes may have it open.
 
