@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.conformance_kinds.e2e_firings import Fired, Firings
 from benchmarks.conformance_kinds.e2e_printed import our_printed, their_printed
 from benchmarks.conformance_kinds.e2e_run import Run
-from selfheal.daemon.vault import MASK
+from selfheal.masking import MASK
 from selfheal.model import Kind, Rulebook
 
 _UNDEFINED = re.compile(r"is undefined|has no attribute|no attribute")

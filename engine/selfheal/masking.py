@@ -18,7 +18,6 @@ from pydantic import SecretStr
 from selfheal import model
 from selfheal.errors import ConfigError, Problem
 from selfheal.spellings import spellings
-from selfheal.templates import is_template
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -38,6 +37,7 @@ _NO_SECRET = re.compile(
 # An id of the record is chance: a short secret found inside one is not there.
 _ID = re.compile(r"[a-z]{2}-[0-9a-hjkmnp-tv-z]{16}", re.ASCII)
 _SHORTEST_NUMBER = 6
+_LOGIN = re.compile(r"(?:bearer|basic|token|digest|apikey)\s+(\S+)", re.IGNORECASE)
 # The record's own words: hiding them would make its rows unreadable.
 _WORDS = {"true", "false", "null", "none"} | {
     str(member.value)
@@ -53,6 +53,15 @@ def looks_secret(name: str) -> bool:
     return bool(_SECRET.search(plain)) and not _NO_SECRET.search(plain)
 
 
+def holds_mask(value: Any) -> bool:
+    """Tell whether a secret was blotted out anywhere in `value`: it is of no use to anybody."""
+    if isinstance(value, Mapping):
+        return any(holds_mask(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return any(holds_mask(item) for item in value)
+    return isinstance(value, str) and MASK in value
+
+
 class Secrets:
     """What one process must not show.
 
@@ -62,6 +71,10 @@ class Secrets:
     def __init__(self) -> None:
         self._values: set[str] = set()
         self._needles: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """True when anything is to be hidden."""
+        return bool(self._values)
 
     def learn(self, value: Any, place: str) -> None:
         """Hide `value` from now on; of a container every text in it, whatever its key.
@@ -131,8 +144,11 @@ class Secrets:
         return {name: value for name, value in variables.items() if self.holds(value)}
 
     def _learn_guess(self, value: Any, place: str) -> None:
-        if isinstance(value, str) and is_template(value):
-            return
+        if isinstance(value, str):
+            if "{{" in value or "{%" in value:
+                return
+            if login := _LOGIN.fullmatch(value.strip()):
+                value = login[1]
         try:
             self.learn(value, place)
         except ConfigError as error:

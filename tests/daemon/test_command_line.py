@@ -13,6 +13,7 @@ from selfheal.daemon.loading import load_edition
 from selfheal.daemon.options import EndWhen, Options, read_variables, with_overrides
 from selfheal.daemon.vault import Vault
 from selfheal.errors import ConfigError, RulebookError
+from selfheal.masking import Secrets
 from selfheal.model import ExecutionStrategy, Kind, TaskResult
 from selfheal.recovery.executors import MemoryRunner
 from selfheal.recovery.executors.memory import Reply
@@ -59,7 +60,7 @@ def test_a_variables_file_must_hold_a_mapping(tmp_path: Path) -> None:
     path = tmp_path / "vars.yml"
     path.write_text("- a\n")
     with pytest.raises(ConfigError, match=r"vars\.yml:1:1: must be a mapping, not a list"):
-        read_variables([path], [], Vault())
+        read_variables([path], [], Vault(), Secrets())
 
 
 def test_the_command_line_wins_over_the_project(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from selfheal.daemon.by_hand import ByHand, find_solution
 from selfheal.daemon.engine import Engine
 from selfheal.daemon.leases import lease
 from selfheal.errors import StoreError
+from selfheal.masking import Secrets
 from selfheal.model import (
     Fault,
     FaultState,
@@ -375,5 +376,5 @@ async def test_a_dead_run_by_hand_holds_up_nobody(tmp_path: Path, begun: bool) -
 
 def by_hand(project: Project, target: str) -> Healing:
     """Return what `run-runbook` would submit for that target."""
-    wanted = ByHand(solution=find_solution(project, "restart"), target=target)
+    wanted = ByHand(solution=find_solution(project, "restart", Secrets()), target=target)
     return wanted.healing(project, 0.0)

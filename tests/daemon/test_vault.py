@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from selfheal.daemon.vault import MASK, MaskingFilter, Vault
+from selfheal.daemon.masked_output import MaskingFilter
+from selfheal.daemon.vault import Vault
 from selfheal.errors import ConfigError
+from selfheal.masking import MASK, Secrets
 from selfheal.recovery.executors.command import find_program
 from selfheal.yamlfile import Vaulted
 from tests.daemon.support import needs_ansible
@@ -44,22 +46,23 @@ def test_values_are_opened_wherever_they_stand(password: Path, ciphertext: str) 
 
 def test_what_was_opened_is_masked(password: Path, ciphertext: str) -> None:
     """An opened secret is blotted out of texts, also inside containers and within other text."""
-    vault = Vault((password,))
-    vault.reveal(Vaulted(ciphertext), "x.yml")
-    assert vault.mask({"a": [f"<{SECRET}>", 5]}) == {"a": [f"<{MASK}>", 5]}
-    assert vault.without_secrets({"a": {"deep": SECRET}, "b": "open"}) == {"b": "open"}
+    secrets = Secrets()
+    Vault((password,), secrets=secrets).reveal(Vaulted(ciphertext), "x.yml")
+    assert secrets.mask("open sesame") == MASK
+    assert secrets.mask({"a": [f"<{SECRET}>", 5]}) == {"a": [f"<{MASK}>", 5]}
+    assert secrets.without_secrets({"a": {"deep": SECRET}, "b": "open"}) == {"b": "open"}
 
 
 def test_the_log_shows_no_secret(password: Path, ciphertext: str) -> None:
     """Neither a log line's arguments nor its traceback bring a secret to light."""
-    vault = Vault((password,))
-    vault.reveal(Vaulted(ciphertext), "x.yml")
+    secrets = Secrets()
+    Vault((password,), secrets=secrets).reveal(Vaulted(ciphertext), "x.yml")
     record = logging.LogRecord("x", logging.ERROR, "f.py", 1, "it says %s", (SECRET,), None)
     try:
         raise ValueError(SECRET)
     except ValueError as error:
         record.exc_info = (ValueError, error, error.__traceback__)
-    assert MaskingFilter(vault).filter(record)
+    assert MaskingFilter(secrets).filter(record)
     text = logging.Formatter().format(record)
     assert MASK in text
     assert SECRET not in text

@@ -15,6 +15,7 @@ from selfheal.config import load_project
 
 if TYPE_CHECKING:
     from selfheal.daemon.options import Options
+    from selfheal.masking import Secrets
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -37,7 +38,13 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option(
     "-e", "--vars", "vars_files", multiple=True, type=_FILE, help="YAML file with variables."
 )
-@click.option("-E", "--env-vars", default="", metavar="A,B", help="Environment variables to take.")
+@click.option(
+    "-E",
+    "--env-vars",
+    default="",
+    metavar="A,B",
+    help="Environment variables to take, or their _FILE.",
+)
 @click.option(
     "-S",
     "--source-dir",
@@ -87,22 +94,26 @@ def command(folder: Path, rulebooks: tuple[Path, ...], once: bool, **given: Any)
     whole and the running ones stay.
     """
     from selfheal.daemon.engine import Engine
+    from selfheal.daemon.masked_output import mask_process
     from selfheal.daemon.options import read_variables, with_overrides
+    from selfheal.masking import Secrets
 
-    options = _options(given)
-    _log_to_stderr(given["verbose"], options)
+    secrets = Secrets()
+    mask_process(secrets)
+    _log_to_stderr(given["verbose"])
+    options = _options(given, secrets)
     names = [name.strip() for name in given["env_vars"].split(",") if name.strip()]
     project = with_overrides(
         load_project(folder),
         inventory=given["inventory"],
-        variables=read_variables(given["vars_files"], names, options.vault),
+        variables=read_variables(given["vars_files"], names, options.vault, secrets),
         drain_timeout=given["shutdown_delay"],
     )
     engine = Engine(project, rulebooks=rulebooks, once=once, options=options)
     raise Exit(asyncio.run(engine.run()))
 
 
-def _options(given: dict[str, Any]) -> Options:
+def _options(given: dict[str, Any], secrets: Secrets) -> Options:
     from selfheal.daemon.options import EndWhen, Options
     from selfheal.daemon.vault import Vault
     from selfheal.model import ExecutionStrategy
@@ -111,16 +122,13 @@ def _options(given: dict[str, Any]) -> Options:
         plugin_dirs=tuple(path.absolute() for path in given["source_dirs"]),
         strategy=ExecutionStrategy(given["strategy"]),
         end_when=EndWhen(given["end_when"]),
-        vault=Vault(given["password_files"], given["vault_ids"]),
+        vault=Vault(given["password_files"], given["vault_ids"], secrets),
+        secrets=secrets,
         print_events=given["print_events"],
     )
 
 
-def _log_to_stderr(verbose: int, options: Options) -> None:
-    from selfheal.daemon.vault import MaskingFilter
-
+def _log_to_stderr(verbose: int) -> None:
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    handler = logging.StreamHandler()
-    handler.addFilter(MaskingFilter(options.vault))
     layout = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(level=level, format=layout, handlers=[handler])
+    logging.basicConfig(level=level, format=layout)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from selfheal.config import Project, load_project
 from selfheal.errors import StoreError
 from selfheal.ports import Record
+
+if TYPE_CHECKING:
+    from selfheal.masking import Secrets
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,11 +45,15 @@ def record_of(folder: Path) -> Iterator[Record]:
 
 
 @contextlib.contextmanager
-def opened_record(project: Project) -> Iterator[Record]:
-    """Open the record, made if need be."""
+def opened_record(project: Project, secrets: Secrets | None = None) -> Iterator[Record]:
+    """Open the record, made if need be; what `secrets` and the project know is never written."""
+    from selfheal.daemon.known_secrets import learn_project
+    from selfheal.masking import Secrets
     from selfheal.store import open_record
 
-    record = open_record(project.database)
+    secrets = secrets or Secrets()
+    learn_project(secrets, project)
+    record = open_record(project.database, mask=secrets.mask_document)
     try:
         yield record
     finally:

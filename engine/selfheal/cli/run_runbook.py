@@ -20,13 +20,16 @@ from selfheal.model import Entry, Outcome
 
 if TYPE_CHECKING:
     from selfheal.daemon.by_hand import ByHand
+    from selfheal.masking import Secrets
 
 
 @click.command("run-runbook")
 @click.argument("name")
 @click.option("-l", "--limit", default="", metavar="HOST", help="Run on these hosts only.")
 @click.option("-t", "--target", default="", help="What the runbook calls target. [default: HOST]")
-@click.option("-e", "--extra-vars", multiple=True, metavar="K=V", help="Extra variable, or JSON.")
+@click.option(
+    "-e", "--extra-vars", multiple=True, metavar="K=V", help="Extra variable, JSON, or @FILE."
+)
 @click.option("-i", "--inventory", default="", help="Another inventory than the project's.")
 @click.option("--dry-run", is_flag=True, help="Show the plan, touch nothing.")
 @click.option("--check", is_flag=True, help="Ansible's check mode: tell what would change.")
@@ -55,9 +58,13 @@ def command(
     interrupted, and what ran was rolled back.
     """
     from selfheal.daemon.by_hand import ByHand, find_solution
+    from selfheal.daemon.masked_output import mask_process
+    from selfheal.masking import Secrets
 
+    secrets = Secrets()
+    mask_process(secrets)
     project = load_project(folder)
-    solution = find_solution(project, name)
+    solution = find_solution(project, name, secrets)
     if not 1 <= from_step <= len(solution.steps):
         raise click.UsageError(f"--from-step: {name} has the steps 1 to {len(solution.steps)}")
     wanted = ByHand(
@@ -65,7 +72,8 @@ def command(
         target=target,
         limit=limit,
         inventory=inventory,
-        variables=_variables(extra_vars),
+        variables=_variables(extra_vars, secrets),
+        secrets=secrets,
         check=check,
         diff=diff,
         from_step=from_step,
@@ -81,7 +89,7 @@ def command(
 def _run(project: Project, wanted: ByHand) -> int:
     from selfheal.daemon.by_hand import run_by_hand
 
-    with opened_record(project) as record:
+    with opened_record(project, wanted.secrets) as record:
         work = run_by_hand(project, record, wanted, time.time(), _show)
         healing, interrupted = asyncio.run(work)
     outcome = healing.outcome or Outcome.UNKNOWN
@@ -123,17 +131,26 @@ def _ask(name: str, risk: str) -> None:
     raise Exit(NEEDS_APPROVAL)
 
 
-def _variables(pairs: tuple[str, ...]) -> dict[str, Any]:
+def _variables(pairs: tuple[str, ...], secrets: Secrets) -> dict[str, Any]:
+    """Return the variables; those whose names say that they are secret are learned."""
+    from selfheal.daemon.known_secrets import learn_arguments
+    from selfheal.daemon.options import read_variables
+    from selfheal.daemon.vault import Vault
+
     found: dict[str, Any] = {}
     for pair in pairs:
+        if pair.startswith("@"):
+            found.update(read_variables([Path(pair[1:])], [], Vault(secrets=secrets), secrets))
+            continue
         if pair.lstrip().startswith("{"):
             try:
                 found.update(json.loads(pair))
             except ValueError as error:
-                raise click.UsageError(f"-e {pair}: not JSON: {error}") from error
+                raise click.UsageError(f"-e: not JSON: {error}") from error
             continue
         key, equals, value = pair.partition("=")
         if not equals or not key.isidentifier():
-            raise click.UsageError(f"-e {pair}: write NAME=VALUE, or a JSON object")
+            raise click.UsageError(f"-e {key}: write NAME=VALUE, a JSON object or @FILE")
         found[key] = value
+    learn_arguments(secrets, found, "-e")
     return found

@@ -11,10 +11,12 @@ from typing import Any
 from selfheal.config import Project
 from selfheal.daemon.leases import lease, reclaim
 from selfheal.daemon.loading import load_edition
+from selfheal.daemon.options import Options
 from selfheal.errors import NotFoundError
+from selfheal.masking import Secrets
 from selfheal.model import Entry, Healing, HealingState, Solution, new_id
 from selfheal.ports import Record
-from selfheal.recovery import AnsibleRunner, SqliteRuntime
+from selfheal.recovery import AnsibleRunner, LiveVariables, SqliteRuntime
 
 POLL_SECONDS = 0.05
 
@@ -33,6 +35,8 @@ class ByHand:
     """Another inventory than the project's."""
     variables: Mapping[str, Any] = field(default_factory=dict)
     """Extra variables."""
+    secrets: Secrets = field(default_factory=Secrets)
+    """What of the variables is not to be seen or recorded."""
     check: bool = False
     """Ansible's check mode: nothing is changed, validated or rolled back."""
     diff: bool = False
@@ -42,14 +46,15 @@ class ByHand:
 
     def healing(self, project: Project, now: float) -> Healing:
         """Return the healing to submit."""
-        variables = {**project.config.vars, **self.variables}
+        given = self.secrets.without_secrets(self.variables)
+        variables = self.secrets.without_secrets({**project.config.vars, **self.variables})
         options = {
             "check": self.check,
             "diff": self.diff,
             "from_step": self.from_step,
             "limit": self.limit,
             "inventory": self.inventory,
-            "extra_vars": dict(self.variables),
+            "extra_vars": given,
         }
         target = self.target or self.limit
         return Healing(
@@ -66,12 +71,14 @@ class ByHand:
         )
 
 
-def find_solution(project: Project, name: str) -> Solution:
-    """Return the solution called `name` from the project's rulebooks.
+def find_solution(project: Project, name: str, secrets: Secrets) -> Solution:
+    """Return the solution called `name` from the project's rulebooks; learn what is secret.
 
     Raises NotFoundError, or RulebookError when the rulebooks are wrong.
     """
-    solutions = {one.name: one for one in load_edition(project).solutions}
+    solutions = {
+        one.name: one for one in load_edition(project, options=Options(secrets=secrets)).solutions
+    }
     if name not in solutions:
         known = ", ".join(sorted(solutions)) or "none"
         raise NotFoundError(f"no solution is named {name!r}; there are: {known}")
@@ -89,20 +96,29 @@ async def run_by_hand(
     reclaim(record, project.state, now)
     healing = wanted.healing(project, now)
     with lease(project.state, healing.id):
-        return await _run(project, record, healing, show)
+        return await _run(project, record, healing, wanted, show)
 
 
 async def _run(
-    project: Project, record: Record, healing: Healing, show: Callable[[Entry], None]
+    project: Project,
+    record: Record,
+    healing: Healing,
+    wanted: ByHand,
+    show: Callable[[Entry], None],
 ) -> tuple[Healing, bool]:
     runner = AnsibleRunner(
-        project.root, project.state, playbooks=project.playbooks, inventory=project.inventory
+        project.root,
+        project.state,
+        playbooks=project.playbooks,
+        inventory=project.inventory,
+        mask=wanted.secrets.mask,
     )
     runtime = SqliteRuntime(
         record,
         runner,
         known_hosts=runner.hosts,
         prometheus_url=project.config.prometheus_url,
+        live=LiveVariables({**project.config.vars, **wanted.variables}, wanted.variables),
         poll=POLL_SECONDS,
     )
     interrupted = asyncio.Event()

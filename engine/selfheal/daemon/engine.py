@@ -19,7 +19,7 @@ from selfheal.daemon.leases import reclaim
 from selfheal.daemon.loading import Edition, load_edition
 from selfheal.daemon.lock import engine_lock
 from selfheal.daemon.mailbox import watch_inbox
-from selfheal.daemon.masked_timeline import MaskedTimeline
+from selfheal.daemon.masked_output import MaskedNotifier
 from selfheal.daemon.options import EndWhen, Options
 from selfheal.daemon.rulesets import RunningRulesets
 from selfheal.decision import Policy
@@ -28,7 +28,7 @@ from selfheal.exit_codes import FAILED, OK, OUTCOME_EXITS
 from selfheal.model import Kind, Outcome
 from selfheal.notification import build_notifier
 from selfheal.ports import JSON, Record
-from selfheal.recovery import AnsibleRunner, SqliteRuntime
+from selfheal.recovery import AnsibleRunner, LiveVariables, SqliteRuntime, scrub_leftovers
 from selfheal.sources import EventLimits, clean_event
 from selfheal.store import open_record
 
@@ -74,7 +74,9 @@ class Engine:
         """
         edition = load_edition(self._project, self._paths, self._options)
         with engine_lock(self._project.state):
-            record = open_record(self._project.database, self._clock)
+            record = open_record(
+                self._project.database, self._clock, self._options.secrets.mask_document
+            )
             try:
                 return await self._run(edition, record)
             finally:
@@ -88,6 +90,7 @@ class Engine:
             self._rulesets = self._prepared(edition)
             await self._rulesets.start(self._source_failed)
             reclaim(record, self._project.state, self._clock.now())
+            scrub_leftovers(self._project.state, self._options.secrets.mask)
             await self._runtime.resume()
             await self._healer.resume()
             inbox = self._spawn(watch_inbox(record, self._handlers(), self._clock))
@@ -104,13 +107,15 @@ class Engine:
 
     def _build(self) -> None:
         project, config = self._project, self._project.config
-        self._notifier = build_notifier(config.notify, self._record)
+        secrets = self._options.secrets
+        self._notifier = MaskedNotifier(build_notifier(config.notify, self._record), secrets)
         self._runner = AnsibleRunner(
             project.root,
             project.state,
             playbooks=project.playbooks,
             inventory=project.inventory,
             clock=self._clock,
+            mask=secrets.mask,
         )
         self._healer = Healer(
             self._record,
@@ -118,7 +123,7 @@ class Engine:
             notifier=self._notifier,
             solutions=lambda: self._edition.solutions,
             # A healing is recorded with its variables, so it gets none that are secret.
-            variables=lambda: self._options.vault.without_secrets(config.vars),
+            variables=lambda: secrets.without_secrets(config.vars),
             policy=Policy(config.approval.risk, config.approval.confidence),
             clock=self._clock,
             on_end=self._incident_ended,
@@ -132,10 +137,11 @@ class Engine:
             on_done=self._healer.on_done,
             known_hosts=self._runner.hosts,
             prometheus_url=config.prometheus_url,
+            live=LiveVariables(config.vars),
         )
         self._services = Services(
             runner=self._runner,
-            timeline=MaskedTimeline(self._record, self._options.vault),
+            timeline=self._record,
             clock=self._clock,
             heal=self._healer.heal,
             resolve=self._healer.resolve,
@@ -146,7 +152,7 @@ class Engine:
             post_event=lambda name, event: self._rulesets.loop(name).post(event),
             shutdown=self._shutdown_asked,
             facts=lambda name: self._rulesets.facts(name),
-            out=lambda text: self._out(self._options.vault.mask(text)),
+            out=lambda text: self._out(secrets.mask(text)),
             variables=config.vars,
             inventory=str(project.inventory) if project.inventory.exists() else "",
             steps=self._record,

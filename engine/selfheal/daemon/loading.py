@@ -9,10 +9,12 @@ from typing import Any
 
 from selfheal.clock import SystemClock
 from selfheal.config import Project
+from selfheal.daemon.known_secrets import learn_arguments, learn_project
 from selfheal.daemon.options import Options
 from selfheal.daemon.vault import holds_encrypted
 from selfheal.errors import ConditionError, ConfigError, Problem, RulebookError, SourceError
 from selfheal.filters import Filter, load_filters
+from selfheal.masking import Secrets
 from selfheal.model import Rulebook, Ruleset, Solution, SourceSpec
 from selfheal.plugin_lookup import Places
 from selfheal.rulebook import load_directory
@@ -60,6 +62,7 @@ def load_edition(
     Raises `RulebookError` with every problem of every file; nothing of it then runs.
     """
     variables, options = project.config.vars, options or Options()
+    learn_project(options.secrets, project)
     books: list[Rulebook] = []
     problems: list[Problem] = []
     for path in paths or [project.rulebooks]:
@@ -93,19 +96,34 @@ def _settled(book: Rulebook, options: Options, problems: list[Problem]) -> Ruleb
 def _refuse_secret_steps(book: Rulebook) -> None:
     """A healing is recorded with its solution, so a solution must hold no secret."""
     solutions = [one for ruleset in book.rulesets for one in ruleset.solutions]
-    hint = "put it into Ansible's own encrypted group_vars"
+    hint = (
+        "give it as an encrypted or environment variable and write {{ vars.NAME }}, or put it "
+        "into Ansible's own encrypted group_vars"
+    )
     problems = [
-        Problem(
-            f"step {step.name!r} of solution {solution.name!r} has an encrypted value",
-            file=book.path,
-            hint=hint,
-        )
-        for solution in solutions
-        for step in solution.steps
-        if holds_encrypted(step.vars)
+        Problem(f"{what} of solution {one.name!r} has {why}", file=book.path, hint=hint)
+        for one in solutions
+        for what, data in _recorded_parts(one)
+        if (why := _secret_in(data))
     ]
     if problems:
         raise ConfigError(problems)
+
+
+def _recorded_parts(solution: Solution) -> Iterator[tuple[str, Any]]:
+    for step in solution.steps:
+        yield f"step {step.name!r}", step.vars
+    for validation in solution.validate:
+        yield f"validation {validation.kind!r}", validation.args
+
+
+def _secret_in(data: Any) -> str:
+    """Return what is wrong with recording `data`; empty when nothing is."""
+    if holds_encrypted(data):
+        return "an encrypted value"
+    found = Secrets()
+    learn_arguments(found, data, "solution")
+    return "a secret in clear" if found else ""
 
 
 def _settled_ruleset(ruleset: Ruleset, options: Options, file: str) -> Ruleset:
@@ -116,6 +134,9 @@ def _settled_ruleset(ruleset: Ruleset, options: Options, file: str) -> Ruleset:
         replace(opened(source), filters=tuple(opened(one) for one in source.filters))
         for source in ruleset.sources
     )
+    for rule in ruleset.rules:
+        for action in rule.actions:
+            learn_arguments(options.secrets, action.args, action.place)
     rules = (
         replace(rule, actions=tuple(opened(action, action.place) for action in rule.actions))
         for rule in ruleset.rules
@@ -139,7 +160,9 @@ def _ready(
     for spec in ruleset.sources:
         try:
             source = load_source(spec.type, places)
-            source.check(render_args(spec, variables))
+            args = render_args(spec, variables)
+            learn_arguments(options.secrets, args, f"{book.path}: source {spec.name}")
+            source.check(args)
             yield ReadySource(spec, source, load_filters(spec, places, variables))
         except SourceError as error:
             path = f"ruleset {ruleset.name!r}, source {spec.name!r}"

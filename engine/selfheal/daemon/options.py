@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from selfheal.config import Project
+from selfheal.daemon.known_secrets import file_or_environment, learn_arguments
 from selfheal.daemon.vault import Vault
-from selfheal.errors import ConfigError, Problem
+from selfheal.errors import ConfigError
+from selfheal.masking import Secrets
 from selfheal.model import ExecutionStrategy
 from selfheal.yamlfile import describe, load_yaml
 
@@ -37,6 +39,8 @@ class Options:
     """When it ends by itself."""
     vault: Vault = field(default_factory=Vault)
     """Opens encrypted values."""
+    secrets: Secrets = field(default_factory=Secrets)
+    """What must not be shown; the vault adds to it."""
     print_events: bool = False
     """Print each event before it is matched."""
 
@@ -59,11 +63,14 @@ def with_overrides(
     return replace(project, config=project.config.model_copy(update=changes))
 
 
-def read_variables(files: Iterable[Path], names: Iterable[str], vault: Vault) -> dict[str, Any]:
+def read_variables(
+    files: Iterable[Path], names: Iterable[str], vault: Vault, secrets: Secrets
+) -> dict[str, Any]:
     """Return the variables of YAML files and of the environment; later ones win.
 
-    Raises `ConfigError` for a file that holds no mapping, for an environment variable that is not
-    set, for an encrypted value that can't be opened.
+    For `NAME` in the environment the file that `NAME_FILE` names will do. What is a secret by its
+    origin or name is learned. Raises `ConfigError` for a file that holds no mapping, for an
+    environment variable that is not set, for an encrypted value that can't be opened.
     """
     variables: dict[str, Any] = {}
     for file in files:
@@ -72,8 +79,6 @@ def read_variables(files: Iterable[Path], names: Iterable[str], vault: Vault) ->
             message = f"must be a mapping, not {describe(document.value)}"
             raise ConfigError([document.problem(message, ())])
         variables.update(vault.reveal(document.value or {}, str(file)))
-    missing = [name for name in names if name not in os.environ]
-    if missing:
-        raise ConfigError([Problem(f"environment variable {name} is not set") for name in missing])
-    variables.update({name: os.environ[name] for name in names})
+        learn_arguments(secrets, variables, str(file))
+    variables.update({name: file_or_environment(name, os.environ, secrets) for name in names})
     return variables

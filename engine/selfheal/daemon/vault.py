@@ -1,30 +1,37 @@
-"""Values encrypted by ansible-vault: opened by Ansible's own program, never shown again."""
+"""Values encrypted by ansible-vault: opened by Ansible's own program, learned as secrets."""
 
 from __future__ import annotations
 
-import logging
+import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from selfheal.errors import ConfigError, Problem
+from selfheal.masking import Secrets
 from selfheal.recovery.executors.command import find_program
 from selfheal.yamlfile import Vaulted
 
-MASK = "******"
-_SHORTEST = 3  # masking a shorter secret would spell it out by what it leaves of other texts
 _TIMEOUT = 60.0
 
 
 class Vault:
-    """Opens `!vault` values, and hides what it has opened wherever text leaves the engine.
+    """Opens `!vault` values; `secrets` learns what was opened, and the passwords.
 
     `password_files` and `ids` (`label@file`) are what ansible-vault calls `--vault-password-file`
-    and `--vault-id`; passwords themselves are never read here.
+    and `--vault-id`; a password is read only to be hidden.
     """
 
-    def __init__(self, password_files: tuple[Path, ...] = (), ids: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        password_files: tuple[Path, ...] = (),
+        ids: tuple[str, ...] = (),
+        secrets: Secrets | None = None,
+    ) -> None:
+        self._secrets = secrets or Secrets()
+        for path in (*password_files, *(Path(one.rpartition("@")[2]) for one in ids)):
+            self._learn_password(path)
         files = [f"--vault-password-file={path}" for path in password_files]
         self._flags = [*files, *(f"--vault-id={one}" for one in ids)]
         self._opened: dict[str, str] = {}
@@ -41,32 +48,16 @@ class Vault:
             return [self.reveal(item, place) for item in value]
         return value
 
-    def mask(self, value: Any) -> Any:
-        """Return `value`, or for containers a copy, with opened secrets blotted out of texts."""
-        if not self._opened:
-            return value
-        if isinstance(value, str):
-            for secret in self._secrets():
-                value = value.replace(secret, MASK)
-            return value
-        if isinstance(value, Mapping):
-            return {key: self.mask(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.mask(item) for item in value]
-        return value
-
-    def without_secrets(self, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the variables that hold nothing opened, fit to be recorded."""
-        return {name: value for name, value in variables.items() if self.mask(value) == value}
-
-    def _secrets(self) -> list[str]:
-        """Longest first, so that none is left in part because it holds another."""
-        texts = {text.strip() for text in self._opened.values()}
-        return sorted((text for text in texts if len(text) >= _SHORTEST), key=len, reverse=True)
+    def _learn_password(self, path: Path) -> None:
+        """A script that prints the password is Ansible's to run, not ours to read."""
+        if path.is_file() and not os.access(path, os.X_OK):
+            self._secrets.learn(path.read_text(errors="replace"), str(path))
 
     def _open(self, value: Vaulted, place: str) -> str:
         if value.ciphertext not in self._opened:
-            self._opened[value.ciphertext] = self._decrypt(value.ciphertext, place)
+            opened = self._decrypt(value.ciphertext, place)
+            self._secrets.learn(opened, place)
+            self._opened[value.ciphertext] = opened
         return self._opened[value.ciphertext]
 
     def _decrypt(self, ciphertext: str, place: str) -> str:
@@ -95,20 +86,3 @@ def holds_encrypted(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(holds_encrypted(item) for item in value)
     return isinstance(value, Vaulted)
-
-
-class MaskingFilter(logging.Filter):
-    """Keeps opened secrets out of a log handler."""
-
-    def __init__(self, vault: Vault) -> None:
-        super().__init__()
-        self._vault = vault
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        text = record.getMessage()
-        if (masked := self._vault.mask(text)) != text:
-            record.msg, record.args = masked, None
-        if record.exc_info and not record.exc_text:
-            record.exc_text = logging.Formatter().formatException(record.exc_info)
-        record.exc_text = self._vault.mask(record.exc_text)
-        return True

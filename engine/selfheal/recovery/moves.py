@@ -26,7 +26,7 @@ from selfheal.model import (
 )
 from selfheal.ports import PlaybookRunner, Record
 from selfheal.recovery.plan import EndAttempt, Move, RollBack, RunStep, Settle, StartRung, Validate
-from selfheal.recovery.requests import KnownHosts, RequestBuilder, variables_of
+from selfheal.recovery.requests import KnownHosts, LiveVariables, RequestBuilder, variables_of
 from selfheal.recovery.story import Story
 from selfheal.recovery.untouched import changed_nothing
 from selfheal.recovery.validation import ProbeContext, validate
@@ -46,12 +46,14 @@ class Moves:
         clock: Clock,
         known_hosts: KnownHosts,
         prometheus_url: str,
+        live: LiveVariables,
     ) -> None:
         self._record = record
         self._runner = runner
         self._clock = clock
         self._known_hosts = known_hosts
         self._prometheus_url = prometheus_url
+        self._live = live
 
     async def do(self, healing: Healing, move: Move, stop: asyncio.Event) -> None:
         """Carry out one move. A stop ends a step or a validation early, never a rollback."""
@@ -93,7 +95,7 @@ class Moves:
         attempt = healing.attempts[-1]
         step = healing.ladder[attempt.rung].steps[index]
         undo = kind is StepKind.ROLLBACK
-        builder = RequestBuilder(healing, attempt, self._known_hosts)
+        builder = RequestBuilder(healing, attempt, self._known_hosts, self._live)
         run = self._intent(
             kind, attempt, index, step.name, step.rollback if undo else step.playbook
         )
@@ -229,14 +231,14 @@ class Moves:
             fault_resolved=lambda: self._fault_resolved(healing),
             prometheus_url=self._prometheus_url,
         )
-        variables = variables_of(healing, attempt)
+        variables = variables_of(healing, attempt, self._live)
         return await validate(validation, variables, context, self._clock)
 
     def _playbook_check(
         self, healing: Healing, validation: Validation, number: int
     ) -> Callable[[str, Mapping[str, Any], str], Awaitable[PlaybookResult]]:
         attempt = healing.attempts[-1]
-        builder = RequestBuilder(healing, attempt, self._known_hosts)
+        builder = RequestBuilder(healing, attempt, self._known_hosts, self._live)
         raw_limit = str(validation.args.get("limit", ""))
 
         async def check(playbook: str, variables: Mapping[str, Any], limit: str) -> PlaybookResult:

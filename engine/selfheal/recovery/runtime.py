@@ -20,7 +20,7 @@ from selfheal.model import Healing, HealingState, Outcome, Refusal
 from selfheal.ports import PlaybookRunner, Record
 from selfheal.recovery.moves import Moves
 from selfheal.recovery.plan import Finish, Move, StartRung, ladder_outcome, next_move
-from selfheal.recovery.requests import KnownHosts
+from selfheal.recovery.requests import KnownHosts, LiveVariables
 from selfheal.recovery.story import Story
 
 _log = logging.getLogger(__name__)
@@ -48,7 +48,8 @@ class SqliteRuntime:
 
     `max_parallel` healings are worked on at a time; waiting for `before_rung` takes no place.
     `known_hosts` answers which hosts an inventory has: `AnsibleRunner.hosts`; without it every
-    limit that comes from an event is refused. `poll` is how often (seconds) stops asked for by
+    limit that comes from an event is refused. `live` fills up what
+    the record lacks. `poll` is how often (seconds) stops asked for by
     other processes, and resources freed by them, are looked for; a queued healing that another
     process stops ends when its turn comes.
     """
@@ -64,11 +65,14 @@ class SqliteRuntime:
         on_done: OnDone = _ignore,
         known_hosts: KnownHosts = _no_hosts,
         prometheus_url: str = "",
+        live: LiveVariables | None = None,
         poll: float = 0.5,
     ) -> None:
         self._record = record
         self._clock = clock or SystemClock()
-        self._moves = Moves(record, runner, self._clock, known_hosts, prometheus_url)
+        self._moves = Moves(
+            record, runner, self._clock, known_hosts, prometheus_url, live or LiveVariables()
+        )
         self._before_rung = before_rung
         self._on_done = on_done
         self._poll = poll

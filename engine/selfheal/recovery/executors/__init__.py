@@ -2,5 +2,6 @@
 
 from selfheal.recovery.executors.ansible import AnsibleRunner
 from selfheal.recovery.executors.memory import FAILS, HANGS, MemoryRunner, Reply
+from selfheal.recovery.executors.scrub import scrub_leftovers
 
-__all__ = ["FAILS", "HANGS", "AnsibleRunner", "MemoryRunner", "Reply"]
+__all__ = ["FAILS", "HANGS", "AnsibleRunner", "MemoryRunner", "Reply", "scrub_leftovers"]

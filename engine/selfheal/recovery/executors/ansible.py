@@ -38,7 +38,8 @@ class AnsibleRunner:
     (default `<project>/playbooks`), then in `project`. Artifacts are kept, private to the user,
     in `<state>/runner/artifacts/<ident>`. `executable` names the `ansible-playbook` to use;
     empty: the one beside our Python, else the one on PATH. `environment` is added to the run's.
-    A run that is to end gets SIGTERM, and SIGKILL after `grace` seconds.
+    A run that is to end gets SIGTERM, and SIGKILL after `grace` seconds. What a run tells, and what
+    it leaves on disk, goes through `mask`.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class AnsibleRunner:
         environment: Mapping[str, str] | None = None,
         clock: Clock | None = None,
         grace: float = 5.0,
+        mask: Callable[[Any], Any] = lambda value: value,
     ) -> None:
         self._site = Site(
             project=Path(project).absolute(),
@@ -60,6 +62,7 @@ class AnsibleRunner:
             private=Path(state).absolute() / "runner",
             executable=executable,
             environment=dict(environment or {}),
+            mask=mask,
         )
         self._clock = clock or SystemClock()
         self._grace = grace
@@ -213,11 +216,16 @@ class _Run:
         return self._loop.run_in_executor(self._thread, self._work)
 
     def close(self) -> None:
-        """Remove what must not outlive the run."""
+        """Let go of the thread, which has scrubbed the folder, or does when the run ends."""
         self._thread.shutdown(wait=False)
-        self.folder.remove_secrets()
 
     def _work(self) -> int:
+        try:
+            return self._prepare_and_run()
+        finally:
+            self.folder.scrub()
+
+    def _prepare_and_run(self) -> int:
         try:
             runner = self.folder.prepare(self._take)
         except OSError as error:
@@ -230,7 +238,7 @@ class _Run:
 
     def _take(self, event: dict[str, Any]) -> bool:
         try:
-            task = self.log.take(event)
+            task = self.log.take(self.folder.mask(event))
         except Exception:
             _log.exception("run %s: an event of ansible-runner can't be read", self.ident)
             return True

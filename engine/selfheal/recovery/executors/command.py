@@ -16,9 +16,16 @@ from typing import Any
 from selfheal.errors import ExecutionError
 from selfheal.model import PlaybookRequest
 from selfheal.recovery.executors.environment import environment, only_ours
+from selfheal.recovery.executors.scrub import Mask, ScrubLock, scrub_run
 from selfheal.recovery.executors.unsafe import dump_plain, dump_unsafe, unsafe
 
 _log = logging.getLogger(__name__)
+
+
+def _unmasked(value: Any) -> Any:
+    return value
+
+
 _COLLECTION_PLAYBOOK = re.compile(r"\w+\.\w+\.\w+(?<!\.yml)(?<!\.yaml)", re.ASCII)
 
 
@@ -38,6 +45,8 @@ class Site:
     """`ansible-playbook` to use; empty: found."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Added to every run's environment."""
+    mask: Mask = _unmasked
+    """Blots out secrets in what a run tells and leaves."""
 
     def artifacts(self, ident: str) -> Path:
         """Folder of one run's artifacts."""
@@ -108,7 +117,12 @@ class RunFolder:
         self._site = site
         self._request = request
         self._path = site.artifacts(request.ident)
-        self._secrets: list[Path] = []
+        self._lock = ScrubLock(self._path)
+
+    def mask(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Return an event of the run without the secrets."""
+        masked: dict[str, Any] = self._site.mask(event)
+        return masked
 
     def prepare(self, on_event: Callable[[dict[str, Any]], bool]) -> Any:
         """Return the ansible_runner.Runner, ready to run. Raises ExecutionError."""
@@ -122,6 +136,9 @@ class RunFolder:
         playbook = site.playbook(request.playbook) if not request.module else ""
         inventory = site.inventory_for(request.inventory)
         self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path.chmod(0o700)
+        if not self._lock.take():
+            raise ExecutionError(f"run {request.ident} is under way in another process")
         flags = [flag for flag in ("check", "diff") if getattr(request, flag)]
         try:
             config = ansible_runner.RunnerConfig(
@@ -151,14 +168,10 @@ class RunFolder:
             return (self._path / "stdout").read_text(errors="replace")
         return ""
 
-    def remove_secrets(self) -> None:
-        """Remove the variables, and ansible-runner's copy of the environment."""
-        for path in (*self._secrets, self._path / "command"):
-            try:
-                if path.exists():
-                    path.unlink()
-            except OSError:
-                _log.exception("%s may hold secrets and can't be removed", path)
+    def scrub(self) -> None:
+        """Remove the variables and ansible-runner's copy of the environment; mask the rest."""
+        if self._lock.held:
+            self._lock.release(scrubbed=scrub_run(self._path, self._site.mask))
 
     def _variables(self) -> str | None:
         if not self._request.extra_vars:
@@ -176,7 +189,6 @@ class RunFolder:
         path = self._path / name
         path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        self._secrets.append(path)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
         return str(path)

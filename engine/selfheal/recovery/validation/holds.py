@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from selfheal.clock import Clock
 from selfheal.duration import format_duration
-from selfheal.errors import SelfhealError
+from selfheal.errors import ExecutionError, SelfhealError
+from selfheal.masking import holds_mask
 from selfheal.model import Validation, ValidationResult
 from selfheal.recovery.validation.command import COMMAND
 from selfheal.recovery.validation.event import EVENT
@@ -138,7 +139,10 @@ def _not_proven(seen: Seen, validation: Validation) -> Seen:
 
 
 def _arguments(kind: Kind[Any], raw: Mapping[str, Any], variables: Mapping[str, Any]) -> Any:
-    return kind.args.model_validate(render(kind.before_rendering(raw), variables))
+    rendered = render(kind.before_rendering(raw), variables)
+    if holds_mask(rendered):
+        raise ExecutionError("an argument holds a secret that the record does not keep")
+    return kind.args.model_validate(rendered)
 
 
 def _first_problem(error: ValidationError) -> str:
