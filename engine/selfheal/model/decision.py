@@ -55,6 +55,8 @@ class Refusal(Enum):
     """A human was asked and did not answer in time."""
     LOCKED = "locked"
     """Another healing holds a resource that is needed."""
+    RAIL_FAILED = "rail_failed"
+    """A rail could not be asked; what can't be checked is not done."""
 
 
 @dataclass(frozen=True, slots=True)

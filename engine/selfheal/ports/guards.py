@@ -65,9 +65,11 @@ class RailRecord(Protocol):
         """Targets of faults that are open, or are with a human and were seen after that."""
         ...
 
-    def rule_ends(self, ruleset: str, rule: str, since: float) -> list[tuple[float, Ended, str]]:
-        """Healings of the rule that did something and ended after `since`: when, how, id; oldest
-        first."""
+    def rule_ends(
+        self, ruleset: str, rule: str, since: float, limit: int
+    ) -> list[tuple[float, Ended, str]]:
+        """Healings of the rule that did something, began after `since` and have ended: when, how,
+        id; newest first, at most `limit`."""
         ...
 
     def pauses(self, at: float) -> list[Pause]:

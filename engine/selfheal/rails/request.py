@@ -44,6 +44,11 @@ class RailRequest:
         return self.fault is None
 
     @property
+    def reach(self) -> tuple[str, ...]:
+        """What is noted as touched when the rails allow it: the target where no host is known."""
+        return self.hosts or (self.target,)
+
+    @property
     def key(self) -> Key:
         """Everything by which it is counted."""
         ruleset, rule = (self.fault.ruleset, self.fault.rule) if self.fault else ("", "")

@@ -1,0 +1,21 @@
+"""Flapping: a fault that comes back again and again is not healed by what it is healed with."""
+
+from __future__ import annotations
+
+from selfheal.config import Rails
+from selfheal.duration import format_duration
+from selfheal.model import Refusal, Refused, Verdict
+from selfheal.ports import RailRecord
+from selfheal.rails.request import RailRequest
+
+
+def flapping(request: RailRequest, record: RailRecord, config: Rails) -> Refused | None:
+    """Stop, and let a human look for what is behind it."""
+    settings, fault = config.flapping, request.fault
+    if settings is None or fault is None:
+        return None
+    openings = record.fault_openings(fault.fingerprint, settings.openings)
+    if len(openings) < settings.openings or request.now - openings[-1] > settings.within:
+        return None
+    detail = f"opened {len(openings)} times in {format_duration(request.now - openings[-1])}"
+    return Refused(Refusal.FLAPPING, detail, Verdict.STOP)

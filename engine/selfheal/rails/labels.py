@@ -1,0 +1,49 @@
+"""What silences and windows are held against: the names and labels of a healing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+from selfheal.model import LabelMatcher, MatchOp
+from selfheal.rails.request import RailRequest
+
+
+def labels_of(request: RailRequest) -> dict[str, str]:
+    """Return every label; a name of the engine's own wins over an alert's label, which is then
+    found under `labels.` and its name."""
+    found = {"target": request.target, "solution": request.solution}
+    if (fault := request.fault) is not None:
+        found |= {
+            "type": fault.type,
+            "severity": fault.severity.value,
+            "component": fault.component,
+            "ruleset": fault.ruleset,
+            "rule": fault.rule,
+        }
+        own = {f"labels.{name}": value for name, value in fault.labels.items()}
+        return {**fault.labels, **own, **found}
+    return found
+
+
+def fits(matchers: Iterable[LabelMatcher], labels: Mapping[str, str]) -> bool:
+    """Whether all hold; a label that is not there is empty, as to Alertmanager."""
+    return all(_holds(one, labels.get(one.name, "")) for one in matchers)
+
+
+def _holds(matcher: LabelMatcher, value: str) -> bool:
+    match matcher.op:
+        case MatchOp.EQUAL:
+            return value == matcher.value
+        case MatchOp.NOT_EQUAL:
+            return value != matcher.value
+        case MatchOp.REGEX:
+            return _compiled(matcher.value).fullmatch(value) is not None
+        case MatchOp.NOT_REGEX:
+            return _compiled(matcher.value).fullmatch(value) is None
+
+
+@lru_cache(maxsize=1000)
+def _compiled(expression: str) -> re.Pattern[str]:
+    return re.compile(expression)
