@@ -139,7 +139,12 @@ SWEEPS = (
     Sweep(
         "events",
         "events",
-        "SELECT seq FROM settled_events WHERE received_at < :cutoff",
+        # What an action has made stays while that action may be repeated: it is made once.
+        """
+        SELECT seq FROM settled_events WHERE received_at < :cutoff AND (origin = '' OR
+            substr(origin, 1, instr(origin, ':') - 1)
+            NOT IN (SELECT id FROM firings WHERE state = 'pending'))
+        """,
         (f"DELETE FROM events WHERE seq IN {_KEYS}",),
     ),
     _simple("firings", "events", "state != 'pending' AND ended_at < :cutoff", "seq"),
