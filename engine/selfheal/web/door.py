@@ -75,8 +75,6 @@ class Door:
             response.headers["Strict-Transport-Security"] = "max-age=31536000"
         if not keep:
             response.force_close()  # a stranger has one request a connection
-        if response.body is None:
-            del response.headers["Content-Type"]
         return response
 
     async def _open_to_all(self, request: web.BaseRequest) -> web.Response | None:

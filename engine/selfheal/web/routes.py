@@ -127,7 +127,7 @@ class Routes:
         return data
 
     def _locks(self, asked: Asked) -> Any:
-        return views.locks(self._record)
+        return views.plain(self._record.locks())
 
 
 def _found_or_404(handler: Handler) -> Handler:

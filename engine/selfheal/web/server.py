@@ -51,7 +51,12 @@ async def serve_api(
         pages=LinkPages(record, approvals, links, mask, clock) if links else None,
         healthy=healthy,
     )
-    server = QuietServer(door.handle, access_log=None, keepalive_timeout=15.0)
+    server = QuietServer(
+        door.handle,
+        access_log=None,  # it would hold links
+        keepalive_timeout=15.0,
+        lingering_time=1.0,  # for the rest of a body that nobody reads
+    )
     runner = web.ServerRunner(server, shutdown_timeout=_DRAIN_SECONDS)
     await runner.setup()
     try:

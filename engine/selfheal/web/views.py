@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from selfheal.model import Approval, ApprovalState, Healing, HealingState, Incident, Kind
+from selfheal.model import Approval, ApprovalState, Healing, Incident, Kind
 from selfheal.ports import Record
 from selfheal.store.codec import to_text
 
@@ -82,16 +82,6 @@ def run(record: Record, healing: Healing) -> dict[str, Any]:
     idents = [step.ident for attempt in healing.attempts for step in attempt.steps]
     tasks = {ident: plain(record.tasks(ident)) for ident in idents}
     return {**plain(healing), "tasks": tasks}
-
-
-def locks(record: Record) -> list[dict[str, Any]]:
-    """Return which running healing holds which resource."""
-    running = record.healings(state=HealingState.RUNNING.value, limit=_ALL)
-    return [
-        {"resource": resource, "healing_id": healing.id, "since": healing.started_at}
-        for healing in running
-        for resource in healing.locks or (healing.resource,)
-    ]
 
 
 def verdict(approval: Approval) -> str:

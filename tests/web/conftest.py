@@ -1,0 +1,3 @@
+from tests.approvals.conftest import bench
+
+__all__ = ["bench"]
