@@ -72,9 +72,10 @@ class Secrets:
         self._values: set[str] = set()
         self._needles: tuple[str, ...] = ()
 
-    def __bool__(self) -> bool:
-        """True when anything is to be hidden."""
-        return bool(self._values)
+    @property
+    def count(self) -> int:
+        """How many secrets are known."""
+        return len(self._values)
 
     def learn(self, value: Any, place: str) -> None:
         """Hide `value` from now on; of a container every text in it, whatever its key.

@@ -123,7 +123,7 @@ def _secret_in(data: Any) -> str:
         return "an encrypted value"
     found = Secrets()
     learn_arguments(found, data, "solution")
-    return "a secret in clear" if found else ""
+    return "a secret in clear" if found.count else ""
 
 
 def _settled_ruleset(ruleset: Ruleset, options: Options, file: str) -> Ruleset:
