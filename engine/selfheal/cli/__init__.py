@@ -9,7 +9,11 @@ import click
 from selfheal.cli.exits import report_errors
 
 VERBS = {
+    "approvals": "List and show what people are asked, and what was approved ahead.",
+    "approve": "Say yes to what the engine asks, or will ask.",
+    "autonomy": "See and set what rules may do by themselves.",
     "demo": "Watch a real fault be healed, in a temporary folder.",
+    "deny": "Say no to what the engine asks.",
     "doctor": "Check what this machine has and lacks.",
     "emit": "Hand an event to the running engine.",
     "engine": "Run the engine (the same as selfheal-engine).",
@@ -17,8 +21,12 @@ VERBS = {
     "init": "Start a project folder that runs at once.",
     "kb": "Look into the knowledge base of solutions.",
     "lint": "Check rulebooks.",
+    "maintenance": "Open, list and end maintenance windows.",
+    "pause": "Begin no healing, rung or batch until `selfheal resume`.",
+    "resume": "Lift a pause: the one with ID, else what holds everything.",
     "run-runbook": "Run one solution's runbook by hand.",
     "runs": "List, show, follow and stop healings.",
+    "silence": "Leave alone what matches, for a time.",
     "status": "Tell what the engine is doing.",
     "version": "Print the version.",
 }

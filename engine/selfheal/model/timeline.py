@@ -25,6 +25,8 @@ class Kind(Enum):
     """A rung was chosen, or refused."""
     APPROVAL = "approval"
     """A human was asked, answered, or did not in time; a yes was given ahead of time."""
+    RAIL = "rail"
+    """Paused, resumed, silenced; a window or a storm; autonomy was changed or proposed."""
     HEALING = "healing"
     """A healing was queued, started, ended."""
     ATTEMPT = "attempt"

@@ -103,19 +103,21 @@ class GuardRecord(RailRecord, Protocol):
     def add_pause(self, pause: Pause) -> None: ...
 
     def end_pause(self, pause_id: str, at: float) -> None:
-        """Lift it. Raises NotFoundError."""
+        """Lift it; an unambiguous prefix of the id is enough. Raises NotFoundError."""
         ...
 
     def add_silence(self, silence: Silence) -> None: ...
 
     def end_silence(self, silence_id: str, at: float) -> None:
-        """Let it end at `at`, if it does not end earlier. Raises NotFoundError."""
+        """Let it end at `at`, if it does not end earlier. An unambiguous prefix
+        of the id is enough. Raises NotFoundError."""
         ...
 
     def add_maintenance(self, window: Maintenance) -> None: ...
 
     def end_maintenance(self, window_id: str, at: float) -> None:
-        """Let it end at `at`, if it does not end earlier. Raises NotFoundError."""
+        """Let it end at `at`, if it does not end earlier. An unambiguous prefix
+        of the id is enough. Raises NotFoundError."""
         ...
 
     def change_autonomy(self, change: AutonomyChange) -> None: ...

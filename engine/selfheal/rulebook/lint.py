@@ -4,6 +4,7 @@ SH101  a step of a solution of medium risk or more has no rollback
 SH102  a solution has no validation, so its outcome can only be `unknown`
 SH103  no rule names a root cause that this solution is for
 SH104  a rule can never fire: the rule above it has the same condition and takes the event
+SH105  a rule has an autonomy, but no `heal` action that it could bind
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ def warnings_of(rulebooks: list[Rulebook]) -> Iterator[Finding]:
         document = read_yaml(rulebook.path)
         for number, ruleset in enumerate(rulebook.rulesets):
             yield from _shadowed_rules(document, (number, "rules"), ruleset)
+            yield from _idle_autonomy(document, (number, "rules"), ruleset)
             for index, solution in enumerate(ruleset.solutions):
                 path = (number, "solutions", index)
                 yield from _unsafe_steps(document, path, solution)
@@ -111,6 +113,15 @@ def _shadowed_rules(document: Document, path: KeyPath, ruleset: Ruleset) -> Iter
             yield Finding("SH104", document.problem(message, (*path, index), hint=hint))
         elif rule.throttle is None:
             first[condition] = rule
+
+
+def _idle_autonomy(document: Document, path: KeyPath, ruleset: Ruleset) -> Iterator[Finding]:
+    for index, rule in enumerate(ruleset.rules):
+        if rule.autonomy and all(action.name != "heal" for action in rule.actions):
+            message = f"the autonomy of rule {rule.name!r} binds nothing: it has no heal action"
+            hint = "autonomy is about healings; other actions run whenever the rule fires"
+            place = (*path, index, "autonomy")
+            yield Finding("SH105", document.problem(message, place, hint=hint, at_key=True))
 
 
 def _takes_single_events(condition: Condition) -> bool:

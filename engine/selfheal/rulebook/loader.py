@@ -137,6 +137,7 @@ def _rule(document: Document, path: KeyPath, part: RulePart) -> Rule:
         throttle=part.throttle.noun() if part.throttle else None,
         condition_text=_condition_text(document, (*path, "condition")),
         place=document.place(path),
+        autonomy=part.autonomy,
     )
 
 

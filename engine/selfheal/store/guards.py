@@ -200,10 +200,9 @@ class Guards(Repository):
 
     def end_pause(self, pause_id: str, at: float) -> None:
         with self._db.writing():
-            self._one("pauses", pause_id)
-            self._db.execute(
-                "UPDATE pauses SET ended_at = ? WHERE id = ? AND ended_at IS NULL", (at, pause_id)
-            )
+            row = self._by_prefix("pauses", pause_id)
+            if row["ended_at"] is None:
+                self._update("pauses", row["id"], {"ended_at": at})
 
     def add_silence(self, silence: Silence) -> None:
         self._db.insert("silences", to_row(silence))
@@ -227,8 +226,8 @@ class Guards(Repository):
 
     def _end(self, table: str, ident: str, at: float) -> None:
         with self._db.writing():
-            row = self._one(table, ident)
-            self._update(table, ident, {"ends_at": min(at, row["ends_at"])})
+            row = self._by_prefix(table, ident)
+            self._update(table, row["id"], {"ends_at": min(at, row["ends_at"])})
 
 
 def _equal(key: Key) -> tuple[str, list[Any]]:

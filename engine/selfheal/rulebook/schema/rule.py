@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import PlainValidator, WithJsonSchema
+
+from selfheal.model import Autonomy
 from selfheal.rulebook.schema.actions import ActionValue
 from selfheal.rulebook.schema.condition import ConditionValue
 from selfheal.rulebook.schema.throttle import ThrottlePart
-from selfheal.rulebook.schema.values import Name, Part, absent
+from selfheal.rulebook.schema.values import Name, Part, absent, member_of
+
+AutonomyValue = Annotated[
+    Autonomy,
+    PlainValidator(member_of(Autonomy)),
+    WithJsonSchema({"enum": [level.value for level in Autonomy]}),
+]
 
 
 class RulePart(Part):
@@ -17,3 +28,4 @@ class RulePart(Part):
     actions: list[ActionValue] = absent()
     enabled: bool = True
     throttle: ThrottlePart = absent()
+    autonomy: AutonomyValue = absent()
