@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.servers.base import free_port
 
+from selfheal.config import Rails
 from selfheal.rulebook.schema.solution import SolutionPart
 
 HERE = Path(__file__).parent
@@ -21,6 +22,7 @@ ACTOR = "actor"
 """The host on which playbooks of `run_playbook` actions run."""
 HAS_LOCKS = "locks" in SolutionPart.model_fields
 
+# Nothing is held back however badly a solution does: what a crash does to healings is the question.
 NO_RAILS: dict[str, Any] = {
     "limits": [],
     **dict.fromkeys(("cooldown", "settle", "breaker", "flapping", "storm", "ramp_up"), False),
@@ -52,8 +54,6 @@ class Site:
     """Port of the Alertmanager source."""
     hooks: int
     """Port of the webhook source."""
-    real: bool
-    """Real Ansible, not the stand-in."""
 
     @property
     def database(self) -> Path:
@@ -68,24 +68,41 @@ class Site:
 def write_site(
     folder: Path, hosts: Iterable[str], *, receiver: int, real: bool, join_engine: str
 ) -> Site:
-    """Write the project; `hosts` are those of its inventory."""
+    """Write the project of a trial; `hosts` are those of its inventory."""
     alerts, hooks = free_port(), free_port()
+    config = _config(receiver, join_engine)
+    rulesets = _rulesets(alerts, hooks, receiver)
+    return lay_out(folder, [*hosts, ACTOR], rulesets, config, alerts=alerts, hooks=hooks, real=real)
+
+
+def lay_out(
+    folder: Path,
+    hosts: Iterable[str],
+    rulesets: list[dict[str, Any]],
+    config: dict[str, Any],
+    *,
+    alerts: int,
+    hooks: int,
+    real: bool,
+) -> Site:
+    """Write a project whose playbooks `do.yml`, `undo.yml` and `act.yml` log what they do."""
     for name in ("bin", "playbooks", "rulebooks", "world"):
         (folder / name).mkdir(parents=True)
-    lines = [f"{host} ansible_connection=local\n" for host in [*hosts, ACTOR]]
+    lines = [f"{host} ansible_connection=local\n" for host in hosts]
     (folder / "inventory").write_text("".join(lines))
-    for name, place in (("effect.py", "bin"), ("stand_in.py", "bin")):
-        shutil.copy(HERE / name, folder / place / name)
+    shutil.copy(HERE / "effect.py", folder / "bin")
     interpreter = Path(sys.executable).resolve()
     for what in ("do", "undo", "act"):
         text = _PLAYBOOK.format(
             python=interpreter, effect=folder / "bin" / "effect.py", folder=folder, what=what
         )
         (folder / "playbooks" / f"{what}.yml").write_text(text)
-    (folder / "selfheal.yml").write_text(json.dumps(_config(folder, receiver, join_engine)))
-    (folder / "rulebooks" / "crash.yml").write_text(json.dumps(_rulesets(alerts, hooks, receiver)))
+    rails = {key: off for key, off in NO_RAILS.items() if key in Rails.model_fields}
+    config = {"vars": {"world": str(folder / "world")}, "rails": rails, **config}
+    (folder / "selfheal.yml").write_text(json.dumps(config))
+    (folder / "rulebooks" / "rules.yml").write_text(json.dumps(rulesets))
     python = sys.executable if real else _stand_in(folder, interpreter)
-    return Site(folder, python, _environment(folder), alerts, hooks, real)
+    return Site(folder, python, _environment(folder), alerts, hooks)
 
 
 def _stand_in(folder: Path, interpreter: Path) -> str:
@@ -106,15 +123,12 @@ def _environment(folder: Path) -> dict[str, str]:
     return {"PATH": path, "PYTHONPATH": packages, "HOME": home, "LC_ALL": "C.UTF-8"}
 
 
-def _config(folder: Path, receiver: int, join_engine: str) -> dict[str, Any]:
+def _config(receiver: int, join_engine: str) -> dict[str, Any]:
     return {
-        "vars": {"world": str(folder / "world")},
         "join_engine": join_engine,
         "drain_timeout": "10s",
-        # Faults are made on purpose here: nobody is asked, and nothing is held back, however
-        # badly a solution does.
+        # Faults are made on purpose here: nobody is asked, however badly a solution does.
         "approval": {"confidence": 0.0},
-        "rails": NO_RAILS,
         "notify": {"webhooks": [{"url": f"http://127.0.0.1:{receiver}/told"}]},
     }
 

@@ -82,16 +82,14 @@ class Facts:
         """Return the runs of a case's action."""
         return [run for run in self.runs if run.what == "act" and run.key == case.key]
 
-    def unknown_actions(self, case: Case) -> int:
-        """Return how many actions of that kind of rule have an end that nobody knows.
+    def recorded_actions(self, case: Case) -> int:
+        """Return how many runs of that case's rule have ended on record, in whatever way.
 
-        Such a run is told to a human and never repeated, so it may have had no effect at all.
+        Killed before its first effect, a run has failed, or nobody knows how it ended: that is
+        told to a human, and never repeated.
         """
-        kind = case.kind
         return sum(
-            step["kind"] == "action"
-            and step["name"] == kind
-            and step["state"] in ("unknown", "cancelled")
+            step["kind"] == "action" and step["name"] == case.kind and step["state"] != "running"
             for step in self.steps.values()
         )
 
@@ -130,7 +128,7 @@ def _is_lost(case: Case, facts: Facts) -> bool:
         return False
     if case.follows is Follows.HEALING:
         return not facts.faults_of(case)
-    return not facts.actions_of(case) and not facts.unknown_actions(case)
+    return not facts.actions_of(case) and not facts.recorded_actions(case)
 
 
 def _find_repeats(course: Course, facts: Facts, counts: Counts) -> None:
