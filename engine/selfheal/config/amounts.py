@@ -40,6 +40,8 @@ class Amount:
 
 
 def _percent(value: Any) -> Amount:
+    if isinstance(value, Amount):
+        return value
     found = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         raise refusal(f"must be a per cent, not {describe(value)}", 'write one such as "20%"')
@@ -50,6 +52,8 @@ def _percent(value: Any) -> Amount:
 
 
 def _amount(value: Any) -> Amount:
+    if isinstance(value, Amount):
+        return value
     if isinstance(value, int) and not isinstance(value, bool):
         if value < 1:
             raise refusal("must be at least 1", "to do nothing at all use: selfheal pause")

@@ -51,6 +51,8 @@ def _check_regex(value: str, offset: int) -> None:
 
 
 def _matcher(value: Any) -> LabelMatcher:
+    if isinstance(value, LabelMatcher):
+        return value
     if not isinstance(value, str):
         raise refusal(f"must be a matcher, not {describe(value)}", _HINT)
     try:

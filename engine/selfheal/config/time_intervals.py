@@ -80,6 +80,9 @@ def _spans(number: Callable[[str], int], what: str) -> Callable[[Any], Span]:
     def parse(value: Any) -> Span:
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise refusal(f"must be {what}, or a range of two, not {describe(value)}")
+        if isinstance(value, int) and value > 31 and not 1970 <= value <= 9999:
+            # YAML 1.1 reads 1:5 as the number 65, in base 60.
+            raise refusal(f"must be {what}, or a range of two", 'put quotes around it: "1:5"')
         first, colon, last = str(value).lower().partition(":")
         span = (number(first.strip()), number((last if colon else first).strip()))
         if span[0] > span[1] and (span[0] > 0) == (span[1] > 0):
@@ -118,6 +121,8 @@ def _days(value: Any) -> Span:
 
 
 def _zone(value: Any) -> tzinfo:
+    if isinstance(value, tzinfo):
+        return value
     try:
         if isinstance(value, str) and value:
             return ZoneInfo(value)
