@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from selfheal.config.durations import Seconds
 from selfheal.strict import refusal
@@ -65,9 +65,17 @@ def _amount(value: Any) -> Amount:
     )
 
 
-Percent = Annotated[Amount, PlainValidator(_percent), WithJsonSchema({"type": "string"})]
+Percent = Annotated[
+    Amount,
+    PlainValidator(_percent),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string"}),
+]
 """Such as `50%`."""
 NumberOrPercent = Annotated[
-    Amount, PlainValidator(_amount), WithJsonSchema({"type": ["integer", "string"]})
+    Amount,
+    PlainValidator(_amount),
+    PlainSerializer(str),
+    WithJsonSchema({"type": ["integer", "string"]}),
 ]
 """Such as `3` or `20%`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import PlainValidator, WithJsonSchema
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from selfheal.errors import ConditionError
 from selfheal.model import LabelMatcher, MatchOp
@@ -61,4 +61,9 @@ def _matcher(value: Any) -> LabelMatcher:
         raise refusal(error.message, error.hint, offset=error.offset) from error
 
 
-Matcher = Annotated[LabelMatcher, PlainValidator(_matcher), WithJsonSchema({"type": "string"})]
+Matcher = Annotated[
+    LabelMatcher,
+    PlainValidator(_matcher),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string"}),
+]

@@ -15,6 +15,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     InstanceOf,
+    PlainSerializer,
     PlainValidator,
     WithJsonSchema,
     model_validator,
@@ -145,6 +146,7 @@ Years = Annotated[Span, PlainValidator(_spans(_whole(1970, 9999, "year"), "a yea
 Zone = Annotated[
     InstanceOf[tzinfo],
     BeforeValidator(_zone),
+    PlainSerializer(str),
     WithJsonSchema({"type": "string", "examples": ["Europe/Berlin"]}),
 ]
 
