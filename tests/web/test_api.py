@@ -146,3 +146,50 @@ async def test_nothing_secret_leaves(tmp_path: Path, bench: Make) -> None:
             assert "******" in answer
         error = (await one.ask("GET", f"/api/runs/{SECRET}"))[1]["error"]
         assert SECRET not in error
+
+
+async def test_pausing_and_resuming(tmp_path: Path, bench: Make) -> None:
+    """A pause by the API is the pause of the verb: on record with who and why, and lifted again;
+    the engine is woken each time."""
+    made = bench()
+    async with site(tmp_path, made) as one:
+        body = {"what": "solution:restart", "why": "moving the database"}
+        status, pause = await one.ask("POST", "/api/pause", json=body)
+        assert (status, pause["who"], pause["scope"]) == (200, "anna", "solution")
+        assert [found.id for found in made.record.pauses(made.clock.now())] == [pause["id"]]
+        body = {"what": "everything"}
+        assert (await one.ask("POST", "/api/resume", json=body))[0] == 404
+        body = {"what": "solution:restart", "why": "moved"}
+        status, data = await one.ask("POST", "/api/resume", user="ben", json=body)
+    assert [found["id"] for found in data["lifted"]] == [pause["id"]]
+    assert made.record.pauses(made.clock.now()) == []
+    told = [entry.text for entry in made.record.entries()]
+    assert told == [
+        "paused (solution restart) by anna: moving the database",
+        "resumed (solution restart) by ben: moved",
+    ]
+    assert [kind for _, kind, _ in made.record.take()] == ["rails_changed"] * 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"why": "w"},
+        {"what": "", "why": "w"},
+        {"what": "rule:", "why": "w"},
+        {"what": "rule", "why": "w"},
+        {"what": "global:", "why": "w"},
+        {"what": 1, "why": "w"},
+        {"what": "everything"},
+        {"what": "everything", "why": " "},
+        {"what": "everything", "why": "w", "who": "ben"},
+    ],
+)
+async def test_a_pause_that_is_not_clear(
+    tmp_path: Path, bench: Make, body: dict[str, object]
+) -> None:
+    """What is paused must be said, and why."""
+    made = bench()
+    async with site(tmp_path, made) as one:
+        assert (await one.ask("POST", "/api/pause", json=body))[0] == 400
+    assert made.record.pauses(made.clock.now()) == []

@@ -2,7 +2,7 @@
 
 from selfheal.approvals.answering import answer, link_used, settle, withdraw
 from selfheal.approvals.asking import Approvals
-from selfheal.approvals.judge import judge, may_answer
+from selfheal.approvals.judge import judge, may_answer, verdict
 from selfheal.approvals.key import load_key
 from selfheal.approvals.links import Link, Links
 
@@ -16,5 +16,6 @@ __all__ = [
     "load_key",
     "may_answer",
     "settle",
+    "verdict",
     "withdraw",
 ]

@@ -30,6 +30,16 @@ def may_answer(approval: Approval, who: str) -> bool:
     return not approval.approvers or who in approval.approvers
 
 
+def verdict(approval: Approval) -> str:
+    """Return in one line where it stands, and whose answers decided."""
+    state = str(approval.state.value)
+    if approval.state not in (ApprovalState.APPROVED, ApprovalState.DENIED):
+        return state
+    yes = approval.state is ApprovalState.APPROVED
+    people = dict.fromkeys(one.who for one in approval.answers if one.yes is yes)
+    return f"{state} by {', '.join(people)}"
+
+
 def _needed(approval: Approval) -> int:
     """At least one: `all` of nobody is nobody's consent."""
     return max(1, len(set(approval.approvers))) if approval.need is Need.ALL else 1

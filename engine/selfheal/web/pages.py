@@ -10,13 +10,12 @@ from html import escape
 
 from aiohttp import web
 
-from selfheal.approvals import Approvals, Link, Links, link_used
+from selfheal.approvals import Approvals, Link, Links, link_used, verdict
 from selfheal.approvals.links import PATH
 from selfheal.clock import Clock
 from selfheal.errors import NotFoundError
 from selfheal.model import Answer, Approval, ApprovalState, Channel, Heard
 from selfheal.ports import Record
-from selfheal.web.views import verdict
 
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:3em auto;padding:0 1em}"

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from selfheal.approvals import Approvals
+from selfheal.approvals import Approvals, verdict
 from selfheal.clock import Clock
 from selfheal.errors import NotFoundError
 from selfheal.model import Answer, Channel, Heard, Kind
 from selfheal.ports import Record
 from selfheal.web import views
+from selfheal.web.pausing import pause, resume
 from selfheal.web.problem import HttpProblem
 
 _MOST_ROWS = 500
@@ -59,6 +60,8 @@ class Routes:
                 ("GET", "/api/approvals/([^/]+)", self._approval),
                 ("POST", "/api/approvals/([^/]+)/(approve|deny)", self._answer),
                 ("GET", "/api/locks", self._locks),
+                ("POST", "/api/pause", self._pause),
+                ("POST", "/api/resume", self._resume),
             )
         )
 
@@ -123,11 +126,19 @@ class Routes:
         if heard is Heard.NOT_ASKED:
             raise HttpProblem(403, f"{asked.who} is none of the approvers", data)
         if heard is Heard.TOO_LATE:
-            raise HttpProblem(409, f"decided already: {views.verdict(approval)}", data)
+            raise HttpProblem(409, f"decided already: {verdict(approval)}", data)
         return data
 
     def _locks(self, asked: Asked) -> Any:
         return views.plain(self._record.locks())
+
+    def _pause(self, asked: Asked) -> Any:
+        why, what = _why(asked, "what", "why"), asked.body.get("what")
+        return pause(self._record, asked.who, what, why, self._clock.now())
+
+    def _resume(self, asked: Asked) -> Any:
+        why, what = _why(asked, "what", "why"), asked.body.get("what")
+        return resume(self._record, asked.who, what, why, self._clock.now())
 
 
 def _found_or_404(handler: Handler) -> Handler:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from selfheal.model import Approval, ApprovalState, Healing, Incident, Kind
+from selfheal.model import Healing, Incident, Kind
 from selfheal.ports import Record
 from selfheal.store.codec import to_text
 
@@ -82,13 +82,3 @@ def run(record: Record, healing: Healing) -> dict[str, Any]:
     idents = [step.ident for attempt in healing.attempts for step in attempt.steps]
     tasks = {ident: plain(record.tasks(ident)) for ident in idents}
     return {**plain(healing), "tasks": tasks}
-
-
-def verdict(approval: Approval) -> str:
-    """Return in one line what was decided, and by whom."""
-    word = str(approval.state.value)
-    if approval.state not in (ApprovalState.APPROVED, ApprovalState.DENIED):
-        return word
-    yes = approval.state is ApprovalState.APPROVED
-    people = dict.fromkeys(one.who for one in approval.answers if one.yes is yes)
-    return f"{word} by {', '.join(people)}"
