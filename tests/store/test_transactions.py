@@ -93,7 +93,7 @@ def test_threads_take_turns(file: Path) -> None:
 
 def test_a_held_lock_is_an_error_with_a_reason(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A writer that waits too long for another process says so and has written nothing."""
-    monkeypatch.setattr("selfheal.store.connection.BUSY_TIMEOUT", 0.05)
+    monkeypatch.setattr("selfheal.store.record.PATIENCE", 0.05)
     holder, waiter = open_record(file), open_record(file)
     with holder.transaction():
         holder.tell(Kind.ENGINE, "held")

@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from selfheal.errors import StoreError
+from selfheal.store.damage import ADVICE, damaged_tables
 
 MEMORY = ":memory:"
-BUSY_TIMEOUT = 10.0  # seconds that a writer waits for another process's short transaction
+PATIENCE = 10.0  # seconds that a writer waits for another process's short transaction
+IMPATIENCE = 0.05  # what is left of it after it was in vain, until a write goes through again
 LOG_SIZE = 16 * 1024 * 1024  # bytes the write-ahead log shrinks to after a burst
+FIND_DAMAGE_SECONDS = 1.0
 APPLICATION_ID = 0x73686561  # "shea", in the file's header: tells our files from anybody else's
 
 _ADVICE = {
     "SQLITE_NOTADB": "it is not an SQLite database; give another path",
-    "SQLITE_CORRUPT": "the file is damaged; restore a copy, or move it away and start a new record",
     "SQLITE_READONLY": "it can't be written; check owner and mode of the file and its folder",
     "SQLITE_CANTOPEN": "it can't be opened; check that its folder exists and is yours",
     "SQLITE_FULL": "the disk is full; nothing was written",
@@ -35,22 +37,40 @@ class Conflict(StoreError):
     """A uniqueness rule of the record says no; nothing was written by the statement."""
 
 
+class Busy(StoreError):
+    """Another process held the file for longer than the connection's patience."""
+
+
+class Damaged(StoreError):
+    """The file holds what SQLite can't have written."""
+
+
 class Connection:
     """One connection, usable from several threads, one at a time."""
 
-    def __init__(self, path: Path | str, mask: Callable[[str], str] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        mask: Callable[[str], str] | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
         """Open the file, creating it (0600, its folder 0700) when it is not there.
 
-        Every text goes through `mask` on its way to SQLite, what is looked for included."""
+        Every text goes through `mask` on its way to SQLite, what is looked for included. A
+        statement waits for other processes for `patience` seconds; once that was in vain the
+        next ones hardly wait, until one goes through: who holds the file for long stalls the
+        caller once and not each time. Raises Damaged, StoreError."""
         self.path = str(path)
         self._mask = mask
+        self._patience = patience
+        self._impatient = False
         self._lock = threading.RLock()
         self._depth = 0
         if self.path != MEMORY:
             _create_private(Path(self.path))
         with self._explained():
             self.raw = sqlite3.connect(
-                self.path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
+                self.path, timeout=patience, isolation_level=None, check_same_thread=False
             )
         try:
             self.raw.row_factory = sqlite3.Row
@@ -65,9 +85,12 @@ class Connection:
             values = _masked(values, self._mask)
         with self._lock, self._explained():
             try:
-                return self.raw.execute(sql, values)
+                cursor = self.raw.execute(sql, values)
             except UnicodeEncodeError:
-                return self.raw.execute(sql, _encodable(values))
+                cursor = self.raw.execute(sql, _encodable(values))
+            if self._impatient and self.raw.in_transaction:
+                self._wait_for(self._patience)
+            return cursor
 
     def row(
         self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()
@@ -149,8 +172,6 @@ class Connection:
     def _prepare(self) -> None:
         with self._explained():
             self._check_owner()
-            # Before anything is written: a file can't learn later, short of VACUUM, to shrink.
-            self.raw.execute("PRAGMA auto_vacuum = INCREMENTAL")
             self._use_wal()
             self.raw.execute(f"PRAGMA journal_size_limit = {LOG_SIZE}")
             self.raw.execute("PRAGMA temp_store = MEMORY")
@@ -163,6 +184,9 @@ class Connection:
         (owner,) = self.raw.execute("PRAGMA application_id").fetchone()
         if owner != APPLICATION_ID and (owner or tables):
             raise StoreError(f"{self.path} is an SQLite database of another program")
+        if not tables:
+            # Before anything is written: a file can't learn later, short of VACUUM, to shrink.
+            self.raw.execute("PRAGMA auto_vacuum = INCREMENTAL")
 
     def _use_wal(self) -> None:
         # SQLite does not wait its busy timeout for this one switch.
@@ -173,7 +197,11 @@ class Connection:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorname != "SQLITE_BUSY" or not left:
                     raise
-                time.sleep(BUSY_TIMEOUT / 100)
+                time.sleep(self._patience / 100)
+
+    def _wait_for(self, seconds: float) -> None:
+        self._impatient = seconds < self._patience
+        self.raw.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
     @contextmanager
     def _explained(self) -> Generator[None]:
@@ -182,10 +210,26 @@ class Connection:
         except sqlite3.IntegrityError as error:
             raise Conflict(f"the record {self.path} refuses it: {error}") from error
         except sqlite3.Error as error:
-            name = getattr(error, "sqlite_errorname", "") or ""
-            advice = next((text for key, text in _ADVICE.items() if name.startswith(key)), "")
-            reason = f"{advice} ({error})" if advice else str(error)
-            raise StoreError(f"the record {self.path}: {reason}") from error
+            raise self._explanation(error) from error
+
+    def _explanation(self, error: sqlite3.Error) -> StoreError:
+        name = getattr(error, "sqlite_errorname", "") or ""
+        if name.startswith("SQLITE_CORRUPT"):
+            return self.damage(str(error), FIND_DAMAGE_SECONDS)
+        advice = next((text for key, text in _ADVICE.items() if name.startswith(key)), "")
+        reason = f"{advice} ({error})" if advice else str(error)
+        if name.startswith("SQLITE_BUSY"):
+            with suppress(sqlite3.Error):
+                self._wait_for(min(IMPATIENCE, self._patience))
+            return Busy(f"the record {self.path}: {reason}")
+        return StoreError(f"the record {self.path}: {reason}")
+
+    def damage(self, what: str, seconds: float) -> Damaged:
+        """Return the error for a damaged file; looks for `seconds` for the tables concerned."""
+        tables, complete = damaged_tables(self.raw, seconds)
+        where = f" in {', '.join(tables)}" if tables else ""
+        more = "" if complete else "; not everything was looked at"
+        return Damaged(f"the record {self.path} is damaged{where} ({what}{more}); {ADVICE}")
 
 
 def _create_private(path: Path) -> None:
