@@ -30,7 +30,7 @@ from selfheal.model import (
     new_id,
 )
 from selfheal.ports import Record
-from selfheal.recovery import MemoryRunner, SqliteRuntime
+from selfheal.recovery import HookGate, MemoryRunner, SqliteRuntime
 from selfheal.recovery.executors import FAILS, HANGS, Reply
 from selfheal.recovery.story import Story
 from selfheal.store import open_record
@@ -62,7 +62,15 @@ class Engine:
     ) -> SqliteRuntime:
         hosts = kwargs.pop("hosts", ("web1",))
         self.runner = MemoryRunner(script, clock=self.clock, known_hosts=hosts)
-        options = {"on_done": self._note, "known_hosts": self.runner.hosts, **kwargs}
+        if ask := kwargs.pop("before_rung", None):
+            kwargs["gate"] = HookGate(ask)
+        options = {
+            "on_done": self._note,
+            "known_hosts": self.runner.hosts,
+            "hosts_of": self.runner.hosts_of,
+            "holder": "test",
+            **kwargs,
+        }
         runtime = SqliteRuntime(self.record, self.runner, clock=self.clock, **options)
         self.runtimes.append(runtime)
         return runtime
@@ -303,7 +311,7 @@ async def test_one_healing_at_a_time_for_one_resource(engine: Engine) -> None:
     await engine.until(lambda: state(elsewhere) is HealingState.DONE, 1)
     assert state(first) is HealingState.RUNNING
     assert [state(second), state(third)] == [HealingState.QUEUED] * 2
-    assert "waiting: another healing works on web1" in engine.told()
+    assert f"waiting: web1 is held by {first.id} (test)" in engine.told()
     await engine.until(lambda: state(second) is HealingState.RUNNING, 10)
     assert [state(first), state(third)] == [HealingState.DONE, HealingState.QUEUED]
     await engine.until(lambda: state(third) is HealingState.DONE, 20)
@@ -342,9 +350,12 @@ async def test_a_storm_is_queued_and_worked_off_in_order(engine: Engine) -> None
     healings = [submitted(ladder, resource=f"web{number}") for number in range(60)]
     for healing in healings:
         await runtime.submit(healing)
+    await engine.until(lambda: engine.runner.playbooks == ["slow.yml"] * 4, 1)
     assert len(engine.record.healings(limit=100, state="running")) == 4
+    healings.append(submitted(ladder, resource="web60"))
+    await runtime.submit(healings[-1])
     assert "waiting: all 4 places are taken" in engine.told()
-    await engine.until(lambda: len(engine.done) == 60, 60)
+    await engine.until(lambda: len(engine.done) == 61, 60)
     assert [h.id for h in engine.done[:4]] == [h.id for h in healings[:4]]
     assert {h.id for h in engine.done[-4:]} == {h.id for h in healings[-4:]}
 
@@ -484,6 +495,7 @@ async def test_drain_finishes_the_attempt_and_hands_on_the_rest(engine: Engine) 
     running, queued = submitted(*ladder), submitted(solution_of("q", validate=proof))
     await first.submit(running)
     await first.submit(queued)
+    await engine.until(lambda: engine.runner.playbooks == ["one.yml"], 1)
     draining = asyncio.create_task(first.drain())
     await engine.until(draining.done, 20)
     left = engine.record.healing(running.id)
@@ -557,7 +569,7 @@ async def test_a_start_the_record_could_not_take_whole_is_made_later(
     monkeypatch.setattr(Story, "started", fails_once)
     runtime, healing = engine.start(), submitted(solution_of("one", validate=checks("p.yml")))
     await runtime.submit(healing)
-    assert not failures
+    await engine.until(lambda: not failures, 1)
     assert engine.record.healing(healing.id).state is HealingState.QUEUED
     ended = await engine.carry_on(runtime, healing)
     assert ended.outcome is Outcome.HEALED

@@ -113,6 +113,7 @@ __all__ = [
     "MatchOp",
     "Matched",
     "MatcherState",
+    "Lock",
     "Need",
     "Notification",
     "OnFailure",

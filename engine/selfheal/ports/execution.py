@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from selfheal.model import (
@@ -31,6 +31,18 @@ class PlaybookRunner(Protocol):
 
     async def cancel(self, ident: str) -> bool:
         """End that run; `run` then returns state CANCELLED. False when it isn't running."""
+        ...
+
+    def find_artifact(self, ident: str) -> PlaybookResult | None:
+        """Return how a run ended that nobody waits for any more; None when nothing shows it.
+
+        State CANCELLED means that the engine ended it, perhaps as it died itself."""
+        ...
+
+    async def end_orphans(self, living: Collection[str]) -> Mapping[str, int]:
+        """End every process of every run that is neither under way here nor named in `living`.
+
+        Returns the runs that had some, and how many."""
         ...
 
 

@@ -1,15 +1,20 @@
 """Recovery: carries a healing up the ladder, proves it, or undoes it."""
 
 from selfheal.recovery.executors import AnsibleRunner, MemoryRunner, scrub_leftovers
+from selfheal.recovery.open_gate import HookGate, OpenGate
 from selfheal.recovery.requests import LiveVariables
-from selfheal.recovery.runtime import BeforeRung, OnDone, SqliteRuntime
+from selfheal.recovery.resources import host_name, locks_of
+from selfheal.recovery.runtime import OnDone, SqliteRuntime
 
 __all__ = [
     "AnsibleRunner",
-    "BeforeRung",
+    "HookGate",
     "LiveVariables",
     "MemoryRunner",
     "OnDone",
+    "OpenGate",
     "SqliteRuntime",
+    "host_name",
+    "locks_of",
     "scrub_leftovers",
 ]

@@ -1,7 +1,7 @@
 """The runbook's state machine: what to do next about a healing, decided from recorded data alone.
 
     start rung ─▶ run step … ─▶ validate ─▶ end attempt ─▶ finish
-                     │              │            ▲   └──▶ start the next rung
+                     │              │            ▲   └──▶ start the next batch, or the next rung
                      └─ failed ─────┴─▶ roll back … newest first
 
 `next_move` is pure: after a crash, a restart or an upgrade the same record gives the same move.
@@ -16,7 +16,10 @@ from selfheal.model import (
     Healing,
     OnFailure,
     Outcome,
+    Refusal,
+    Refused,
     Solution,
+    Stage,
     Step,
     StepKind,
     StepRun,
@@ -30,10 +33,17 @@ _UNPROVEN = "it ran, but it has no validation: nothing is proven"
 
 @dataclass(frozen=True, slots=True)
 class StartRung:
-    """Begin an attempt."""
+    """Begin an attempt, if the gate lets it."""
 
     rung: int
     """Index into the ladder."""
+    batch: int = 0
+    """Which batch of hosts of a canary rollout; there may be no host left for it."""
+
+    @property
+    def stage(self) -> Stage:
+        """What the gate is asked about."""
+        return Stage.BATCH if self.batch else Stage.RUNG
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +140,7 @@ def _in_attempt(healing: Healing, attempt: Attempt) -> Move:
 
 
 def _unsettled(run: StepRun) -> bool:
-    return run.state is StepState.RUNNING and run.kind in (StepKind.STEP, StepKind.ROLLBACK)
+    return run.state is StepState.RUNNING
 
 
 def _is_undoing(attempt: Attempt) -> bool:
@@ -165,11 +175,7 @@ def _after_unknown(
     # Only the author can say that a second run does no harm; a second crash is one too many.
     if step.idempotent and len(runs) == 1:
         return RunStep(index)
-    if _is_check(healing):
-        return EndAttempt(Outcome.UNKNOWN, CHECK_MODE)
-    if solution.validate:
-        return Validate()
-    return EndAttempt(Outcome.UNKNOWN, _UNPROVEN)
+    return _steps_done(healing, solution)
 
 
 def _steps_done(healing: Healing, solution: Solution) -> Move:
@@ -254,25 +260,98 @@ def _said_of(failing: StepRun | None, solution: Solution) -> str:
 def _after_attempt(healing: Healing, attempt: Attempt, outcome: Outcome) -> Move:
     solution = healing.ladder[attempt.rung]
     reason = f"{solution.name}: {_attempt_reason(healing, attempt, solution, outcome)}"
-    if outcome not in (Outcome.FAILED, Outcome.ROLLED_BACK):
+    if outcome is Outcome.HEALED and attempt.hosts and not healing.stop_requested:
+        return StartRung(attempt.rung, attempt.batch + 1)
+    if outcome is Outcome.HEALED:
+        return Finish(outcome, f"{reason}{_rollout(healing, attempt)}")
+    if outcome not in (Outcome.FAILED, Outcome.ROLLED_BACK, Outcome.REFUSED):
         return Finish(outcome, reason)
-    if healing.stop_requested or _is_check(healing) or _aborted(attempt, solution):
+    if healing.stop_requested:
+        return _stopped_between(healing, reason)
+    if _is_check(healing) or _aborted(attempt, solution):
         return Finish(outcome, reason)
     if _has_rung(healing, attempt.rung + 1):
         return StartRung(attempt.rung + 1)
     return Finish(ladder_outcome(healing), f"no rung of the ladder helped; the last, {reason}")
 
 
+def _stopped_between(healing: Healing, reason: str) -> Move:
+    if not ran(healing):
+        return Finish(Outcome.DENIED, f"stopped before anything ran: {healing.stop_requested}")
+    return Finish(ladder_outcome(healing), reason)
+
+
+def ran(healing: Healing) -> bool:
+    """Tell whether any attempt was more than a refusal."""
+    return any(attempt.outcome is not Outcome.REFUSED for attempt in healing.attempts)
+
+
 def ladder_outcome(healing: Healing) -> Outcome:
-    """Return what the attempts amount to when none healed: undone, or nothing to undo."""
-    undone = any(attempt.outcome is Outcome.ROLLED_BACK for attempt in healing.attempts)
-    return Outcome.ROLLED_BACK if undone else Outcome.FAILED
+    """Return what the attempts amount to when none healed: undone, nothing to undo, not run."""
+    outcomes = {attempt.outcome for attempt in healing.attempts}
+    if Outcome.ROLLED_BACK in outcomes:
+        return Outcome.ROLLED_BACK
+    return Outcome.FAILED if ran(healing) else Outcome.REFUSED
+
+
+def after_last_batch(healing: Healing) -> Finish:
+    """Return the end of a rollout that has no host left."""
+    attempt = healing.attempts[-1]
+    solution = healing.ladder[attempt.rung]
+    why = _attempt_reason(healing, attempt, solution, Outcome.HEALED)
+    return Finish(Outcome.HEALED, f"{solution.name}: {why}{_rollout(healing, attempt)}")
+
+
+def _rollout(healing: Healing, last: Attempt) -> str:
+    """Return how far a rollout got, for the reason of a healing that healed by one."""
+    batches = [one for one in healing.attempts if one.rung == last.rung and one.hosts]
+    if not batches:
+        return ""
+    hosts = sum(len(one.hosts) for one in batches)
+    text = f"; rolled out on {hosts} hosts in {len(batches)} batches"
+    return f"{text}, then stopped: {healing.stop_requested}" if healing.stop_requested else text
+
+
+_OUTCOMES = {Refusal.DENIED: Outcome.DENIED, Refusal.EXPIRED: Outcome.EXPIRED}
+
+
+def after_refusal(healing: Healing, rung: int, refused: Refused) -> Finish:
+    """Return the end of a healing that may not go on with that rung, nor with any other.
+
+    A human's no is the outcome. Any other refusal is when nothing ran, or the fault is gone; else
+    what ran decides, and a rollout that was proven as far as it got has healed."""
+    reason = f"rung {rung + 1} ({healing.ladder[rung].name}) was refused: {why_refused(refused)}"
+    if outcome := _OUTCOMES.get(refused.reason):
+        return Finish(outcome, reason)
+    last = healing.attempts[-1] if healing.attempts else None
+    if last and last.outcome is Outcome.HEALED and refused.reason is Refusal.FAULT_GONE:
+        return Finish(Outcome.HEALED, f"{reason}{_rollout(healing, last)}")
+    if refused.reason is Refusal.FAULT_GONE:
+        return Finish(Outcome.REFUSED, reason)
+    return Finish(ladder_outcome(healing), reason)
+
+
+def why_refused(refused: Refused) -> str:
+    """Return the refusal in words."""
+    return f"{refused.reason.value}: {refused.detail}" if refused.detail else refused.reason.value
+
+
+def is_retry(healing: Healing, move: Move) -> bool:
+    """Tell whether the move runs a step once more that was cut off."""
+    return isinstance(move, RunStep) and bool(_runs(healing.attempts[-1], move.index))
+
+
+def instead_of_retry(healing: Healing) -> Move:
+    """Return what to do about a cut-off step that may not be run again."""
+    return _steps_done(healing, healing.ladder[healing.attempts[-1].rung])
 
 
 def _attempt_reason(
     healing: Healing, attempt: Attempt, solution: Solution, outcome: Outcome
 ) -> str:
     """Return again why the attempt ended as it did: only its outcome is on record."""
+    if attempt.reason:
+        return attempt.reason
     match outcome:
         case Outcome.HEALED:
             move = _judge(healing, attempt, solution)

@@ -8,31 +8,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
-from contextlib import suppress
+import os
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from selfheal.clock import Clock, SystemClock
-from selfheal.errors import SelfhealError
-from selfheal.model import Healing, HealingState, Outcome, Refusal
-from selfheal.ports import PlaybookRunner, Record
+from selfheal.model import Healing, HealingState, Lock, Waiting
+from selfheal.ports import Gate, Lease, PlaybookRunner, Record
+from selfheal.ports.locks import never_dead
+from selfheal.recovery.admission import Admission
+from selfheal.recovery.asking import Asking, Go
+from selfheal.recovery.canary import HostsOf
+from selfheal.recovery.driving import Driver
+from selfheal.recovery.ending import Ending
 from selfheal.recovery.moves import Moves
-from selfheal.recovery.plan import Finish, Move, StartRung, ladder_outcome, next_move
+from selfheal.recovery.open_gate import OpenGate
+from selfheal.recovery.orphans import end_orphans
+from selfheal.recovery.plan import Finish
 from selfheal.recovery.requests import KnownHosts, LiveVariables
+from selfheal.recovery.roster import Driven, Roster
 from selfheal.recovery.story import Story
+from selfheal.recovery.waiting import cancelled
+from selfheal.recovery.watch import Watch
 
 _log = logging.getLogger(__name__)
 
-BeforeRung = Callable[[Healing, int], Awaitable[Refusal | None]]
-"""Called before each rung; a refusal ends the healing. It may wait for hours (an approval)."""
 OnDone = Callable[[Healing], Awaitable[None]]
 """Called once with each healing that has ended."""
-
-
-async def _allow(healing: Healing, rung: int) -> Refusal | None:
-    return None
 
 
 async def _ignore(healing: Healing) -> None:
@@ -43,15 +46,19 @@ async def _no_hosts(inventory: str) -> Collection[str]:
     return ()
 
 
+async def _no_host(pattern: str, inventory: str) -> Sequence[str]:
+    return ()
+
+
 class SqliteRuntime:
     """Implements `ports.Runtime` over `ports.Record`.
 
-    `max_parallel` healings are worked on at a time; waiting for `before_rung` takes no place.
-    `known_hosts` answers which hosts an inventory has: `AnsibleRunner.hosts`; without it every
-    limit that comes from an event is refused. `live` fills up what
-    the record lacks. `poll` is how often (seconds) stops asked for by
-    other processes, and resources freed by them, are looked for; a queued healing that another
-    process stops ends when its turn comes.
+    `max_parallel` healings are worked on at a time; one that waits for `gate` takes no place.
+    `known_hosts` and `hosts_of` know the inventory: `AnsibleRunner.hosts` and `.hosts_of`; without
+    them every limit that comes from an event, and every canary, is refused. `live` fills up what
+    the record lacks. `poll` is how often (seconds) stops asked for by other processes, resources
+    freed by them, and waits that are over are looked for. Locks are taken in the name of `holder`
+    for `lease` seconds at a time; those of a holder that `is_dead` for certain may be taken away.
     """
 
     def __init__(
@@ -61,39 +68,66 @@ class SqliteRuntime:
         *,
         clock: Clock | None = None,
         max_parallel: int = 8,
-        before_rung: BeforeRung = _allow,
+        gate: Gate | None = None,
         on_done: OnDone = _ignore,
         known_hosts: KnownHosts = _no_hosts,
+        hosts_of: HostsOf = _no_host,
         prometheus_url: str = "",
         live: LiveVariables | None = None,
         poll: float = 0.5,
+        holder: str = "",
+        is_dead: Callable[[Lock], bool] = never_dead,
+        lease: float = 60.0,
     ) -> None:
         self._record = record
-        self._clock = clock or SystemClock()
-        self._moves = Moves(
-            record, runner, self._clock, known_hosts, prometheus_url, live or LiveVariables()
-        )
-        self._before_rung = before_rung
-        self._on_done = on_done
+        self._runner = runner
+        self._clock = clock = clock or SystemClock()
+        self._gate = gate = gate or OpenGate()
         self._poll = poll
-        self._max_parallel = max_parallel
-        self._places = asyncio.Semaphore(max_parallel)
-        self._waiting: dict[str, str] = {}  # healing to resource, oldest first
-        self._running: dict[str, _Driven] = {}
-        self._broken: dict[str, str] = {}  # healing to why, which the record could not be told yet
         self._draining = asyncio.Event()
-        self._poller: asyncio.Task[None] | None = None
+        self._roster = Roster(max_parallel)
+        self._holder = holder or f"process {os.getpid()}"
+        self._is_dead = is_dead
+        self._lease_seconds = lease
+        self._ending = Ending(record, clock, on_done)
+        moves = Moves(
+            record, runner, clock, known_hosts, hosts_of, prometheus_url, live or LiveVariables()
+        )
+        asking = Asking(record, clock, gate, self._roster, self._draining)
+        self._driver = Driver(
+            record, clock, asking, moves, self._roster, self._lease, self._draining
+        )
+        self._admission = Admission(
+            record, clock, gate, asking.deciding, self._lease, self._has_room, self._drive
+        )
+        self._roster.on_room = self._admission.poke
+        self._watch = Watch(
+            record,
+            clock,
+            gate,
+            self._roster,
+            self._admission,
+            self._ending,
+            self._end_queued,
+            poll=poll,
+            lease=lease,
+        )
+        self._helpers: list[asyncio.Task[None]] = []
 
     async def submit(self, healing: Healing) -> None:
         """See `ports.Runtime.submit`. Raises StoreError when the fault has an open healing."""
+        if hold := self._admission.hold:
+            waiting = Waiting(hold.reason, hold.detail, self._clock.now(), hold.until)
+            healing = replace(healing, waiting=waiting)
         with self._record.transaction():
             self._record.add_healing(healing)
             Story(self._record, healing).accepted()
-        self._waiting[healing.id] = healing.resource
-        self._take_up_or_later()
-        if healing.id in self._waiting and not self._draining.is_set():
-            places = self._max_parallel if self._is_full() else 0
-            Story(self._record, healing).waiting(places)
+            if hold:
+                Story(self._record, healing).waiting(hold.reason, hold.detail)
+            elif self._roster.full:
+                Story(self._record, healing).no_place(self._roster.places)
+        self._admission.add(healing.id)
+        self._begin_helpers()
 
     async def stop(self, healing_id: str, why: str) -> None:
         """See `ports.Runtime.stop`. Raises NotFoundError. One that has ended is left alone."""
@@ -104,258 +138,105 @@ class SqliteRuntime:
         with self._record.transaction():
             self._record.request_stop(healing.id, why)
             Story(self._record, healing).stop_asked(why)
-        if driven := self._running.get(healing.id):
+        if driven := self._roster.get(healing.id):
             driven.stop.set()
-        elif self._waiting.pop(healing.id, None) is not None:
-            self._drive(healing)  # to its end: nothing of it will run
+        else:
+            self._end_queued(healing.id)
 
     async def drain(self) -> None:
         """See `ports.Runtime.drain`.
 
-        An attempt that has begun is carried to its end, rollback included; no further rung is
-        begun. What is queued, or waits for a decision, stays in the record for `resume`."""
+        An attempt that has begun is carried to its end, rollback included; no further rung or
+        batch is begun. What is queued, or waits, stays in the record for `resume`."""
         self._draining.set()
-        while self._running:
-            await asyncio.wait([driven.task for driven in self._running.values()])
-        await _cancelled(self._poller)
+        while len(self._roster):
+            await asyncio.wait([driven.task for driven in self._roster])
+        await cancelled(*self._helpers)
 
     async def abort(self) -> None:
         """End what runs, now: every playbook is ended, the healings stay open in the record."""
         self._draining.set()
-        await _cancelled(self._poller, *(driven.task for driven in self._running.values()))
+        await cancelled(*self._helpers, *(driven.task for driven in self._roster))
 
     async def resume(self) -> None:
-        """At start-up, with no other engine on this record: take up what an earlier one left."""
+        """At start-up, with no other engine on this record: take up what an earlier one left.
+
+        Playbooks that still run though their engine is dead are ended first."""
+        await end_orphans(self._record, self._runner)
         for state in (HealingState.RUNNING, HealingState.QUEUED):
-            left = self._record.healings(limit=1_000_000, state=state.value)
-            for healing in reversed(left):
-                if healing.origin != "engine" or healing.id in self._running:
+            for healing in reversed(self._record.healings(limit=1_000_000, state=state.value)):
+                if healing.origin != "engine" or self._roster.get(healing.id):
                     continue
                 if state is HealingState.RUNNING:
                     Story(self._record, healing).resumed()
-                    self._drive(healing)
+                    self._drive(healing.id, None, resumed=True)
                 else:
-                    self._waiting[healing.id] = healing.resource
-        self._take_up()
+                    self._admission.add(healing.id)
+        self._begin_helpers()
 
     @property
     def idle(self) -> bool:
         """True when no healing runs or waits here."""
-        return not self._running and not self._waiting
+        return not len(self._roster) and not len(self._admission)
 
     async def finished(self, healing_id: str) -> Healing:
         """Wait for the end of a healing that was submitted here; return it."""
         while (healing := self._record.healing(healing_id)).state is not HealingState.DONE:
-            driven = self._running.get(healing.id)
-            if driven:
+            if driven := self._roster.get(healing.id):
                 await asyncio.wait([driven.task])
             else:
                 await self._clock.sleep(self._poll)
         return healing
 
-    def _take_up(self) -> None:
-        """Start what waits, oldest first, where there is a place and the resource is free."""
-        busy = {driven.resource for driven in self._running.values()}
-        for healing_id, resource in list(self._waiting.items()):
-            if self._draining.is_set() or self._is_full():
-                break
-            if resource in busy:
-                continue
-            if healing := self._started(healing_id):
-                del self._waiting[healing_id]
-                busy.add(resource)
-                self._drive(healing)
-            elif self._record.healing(healing_id).state is not HealingState.QUEUED:
-                del self._waiting[healing_id]  # another process has seen to it
-        self._keep_watching()
+    def _has_room(self) -> bool:
+        return not self._roster.full and not self._draining.is_set()
 
-    def _started(self, healing_id: str) -> Healing | None:
-        """Start it in the record, with its story or not at all; None when it can't start now."""
-        with self._record.transaction():
-            if not self._record.start_healing(healing_id, self._clock.now()):
-                return None
-            healing = self._record.healing(healing_id)
-            Story(self._record, healing).started()
-        return healing
+    def _lease(self) -> Lease:
+        return Lease(self._holder, self._clock.now() + self._lease_seconds, self._is_dead)
 
-    def _take_up_or_later(self) -> None:
-        try:
-            self._take_up()
-        except Exception:
-            _log.exception("the next healing can't be taken up now; the watch tries again")
-            self._keep_watching()
+    def _begin_helpers(self) -> None:
+        if self._helpers or self._draining.is_set():
+            return
+        helpers = {
+            "begin what is queued": self._admission.work(),
+            "watch the record": self._watch.look(),
+            "listen to the gate": self._watch.listen(),
+        }
+        self._helpers = [
+            asyncio.create_task(work, name=f"healings: {name}") for name, work in helpers.items()
+        ]
 
-    def _is_full(self) -> bool:
-        return sum(not driven.asking for driven in self._running.values()) >= self._max_parallel
+    def _end_queued(self, healing_id: str) -> None:
+        """Drive a queued healing to its end: somebody stopped it, nothing of it will run."""
+        if self._admission.remove(healing_id):
+            self._drive(healing_id, None)
 
-    def _drive(self, healing: Healing) -> None:
-        driven = self._running[healing.id] = _Driven(healing.resource)
-        driven.task = asyncio.create_task(
-            self._carry(healing.id, driven), name=f"healing {healing.id}"
-        )
-        driven.task.add_done_callback(partial(self._left, healing.id))
-        self._keep_watching()
+    def _drive(self, healing_id: str, end: Finish | None, *, resumed: bool = False) -> None:
+        driven = self._roster.enter(healing_id)
+        work = self._carry(driven, end, resumed)
+        driven.task = asyncio.create_task(work, name=f"healing {healing_id}")
+        driven.task.add_done_callback(partial(self._left, healing_id))
+        self._begin_helpers()
 
-    def _keep_watching(self) -> None:
-        if (self._waiting or self._running or self._broken) and (
-            self._poller is None or self._poller.done()
-        ):
-            self._poller = asyncio.create_task(self._watch(), name="healings: watch the record")
-
-    async def _watch(self) -> None:
-        """Look for stops asked for, and resources freed, by other processes."""
-        while ((self._waiting or self._broken) and not self._draining.is_set()) or self._running:
-            await self._clock.sleep(self._poll)
-            try:
-                for healing_id, driven in self._running.items():
-                    if self._record.healing(healing_id).stop_requested:
-                        driven.stop.set()
-                self._take_up()
-            except Exception:
-                _log.exception("the record can't be watched; trying again")
-            for healing_id, reason in list(self._broken.items()):
-                with suppress(SelfhealError):  # it has been logged; the next round tries again
-                    self._end_broken(healing_id, reason)
-
-    async def _carry(self, healing_id: str, driven: _Driven) -> None:
+    async def _carry(self, driven: Driven, end: Finish | None, resumed: bool) -> None:
         """Carry one healing to its end; whatever goes wrong stays inside."""
-        if ended := await self._ended(healing_id, driven):
-            await self._pass_on(ended)
+        try:
+            if resumed and await self._driver.hold_locks(driven) is Go.HAND_ON:
+                return
+            end = end or await self._driver.carry(driven)
+            ended = end and self._ending.finish(driven.healing_id, end)
+        except Exception as error:
+            _log.exception("healing %s failed inside the engine", driven.healing_id)
+            ended = self._ending.give_up(driven.healing_id, error)
+        if ended:
+            await self._ending.pass_on(ended)
+            self._gate.changed.set()
 
     def _left(self, healing_id: str, task: asyncio.Task[None]) -> None:
         """Make room; also for a task that was cancelled before it began."""
-        del self._running[healing_id]
+        self._roster.leave(healing_id)
         if task.cancelled():
             return
         if error := task.exception():
             _log.error("healing %s failed inside the engine", healing_id, exc_info=error)
-        self._take_up_or_later()
-
-    async def _ended(self, healing_id: str, driven: _Driven) -> Healing | None:
-        """Return the healing when it has ended; None when the engine shuts down before."""
-        try:
-            while True:
-                healing = self._record.healing(healing_id)
-                move = await self._next(healing, driven)
-                if isinstance(move, _Again):
-                    continue
-                if isinstance(move, _HandOn):
-                    Story(self._record, healing).handed_on()
-                    return None
-                if isinstance(move, Finish):
-                    return self._finish(healing, move)
-                async with self._places:
-                    await self._moves.do(healing, move, driven.stop)
-        except Exception as error:
-            _log.exception("healing %s failed inside the engine", healing_id)
-            return self._give_up(healing_id, error)
-
-    async def _next(self, healing: Healing, driven: _Driven) -> Move | _Again | _HandOn:
-        """Return the planned move; a rung is asked for first."""
-        move = next_move(healing)
-        if not isinstance(move, StartRung):
-            return move
-        if self._draining.is_set():
-            return _HandOn()
-        asked = asyncio.ensure_future(self._before_rung(healing, move.rung))
-        others = [asyncio.ensure_future(event.wait()) for event in (driven.stop, self._draining)]
-        waiting: set[asyncio.Future[Any]] = {asked, *others}
-        driven.asking = True
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            if driven.stop.is_set():
-                return _Again()  # the record says that somebody wants it stopped
-            if not asked.done():
-                return _HandOn()
-            refusal = asked.result()
-            return _refused(healing, move.rung, refusal) if refusal else move
-        finally:
-            driven.asking = False
-            for future in waiting:
-                future.cancel()
-            await asyncio.wait({asked})
-
-    def _finish(self, healing: Healing, move: Finish) -> Healing:
-        now = self._clock.now()
-        with self._record.transaction():
-            self._record.end_healing(healing.id, move.outcome, move.reason, now)
-            Story(self._record, healing).ended(
-                move.outcome, move.reason, now - (healing.started_at or now)
-            )
-        return self._record.healing(healing.id)
-
-    def _give_up(self, healing_id: str, error: Exception) -> Healing | None:
-        """End a healing that the engine itself could not carry on; return it for a human."""
-        reason = f"the engine failed: {type(error).__name__}: {error}"
-        try:
-            return self._end_broken(healing_id, reason)
-        except Exception:
-            _log.exception("healing %s can't be ended in the record; trying again", healing_id)
-            self._broken[healing_id] = reason
-            return _last_known(self._record, healing_id, reason)
-
-    def _end_broken(self, healing_id: str, reason: str) -> Healing:
-        """End it in the record as far as it has come. Raises StoreError."""
-        healing = self._record.healing(healing_id)
-        if healing.state is not HealingState.DONE:
-            ran = any(attempt.steps for attempt in healing.attempts)
-            outcome = Outcome.UNKNOWN if ran else Outcome.FAILED
-            with self._record.transaction():
-                for attempt in healing.attempts:
-                    if attempt.outcome is None:
-                        self._record.end_attempt(attempt.id, Outcome.UNKNOWN, self._clock.now())
-                healing = self._finish(healing, Finish(outcome, reason))
-        self._broken.pop(healing_id, None)
-        return healing
-
-    async def _pass_on(self, ended: Healing) -> None:
-        try:
-            await self._on_done(ended)
-        except Exception as error:
-            _log.exception("the end of healing %s could not be passed on", ended.id)
-            Story(self._record, ended).not_told(f"{type(error).__name__}: {error}")
-
-
-class _Again:
-    """The record has changed meanwhile: plan anew."""
-
-
-class _HandOn:
-    """The engine shuts down: leave the healing as it is."""
-
-
-class _Driven:
-    """A healing under way here."""
-
-    def __init__(self, resource: str) -> None:
-        self.resource = resource
-        self.stop = asyncio.Event()
-        self.asking = False
-        """Waits for the hook's answer and takes no place meanwhile."""
-        self.task: asyncio.Task[None]
-
-
-def _refused(healing: Healing, rung: int, refusal: Refusal) -> Finish:
-    """A refusal of the first rung refuses all; later the attempts so far decide."""
-    name = healing.ladder[rung].name
-    reason = f"rung {rung + 1} ({name}) was refused: {refusal.value}"
-    if not healing.attempts or refusal is Refusal.FAULT_GONE:
-        return Finish(Outcome.REFUSED, reason)
-    return Finish(ladder_outcome(healing), reason)
-
-
-def _last_known(record: Record, healing_id: str, reason: str) -> Healing | None:
-    try:
-        return replace(record.healing(healing_id), outcome=Outcome.UNKNOWN, reason=reason)
-    except Exception:
-        _log.exception("healing %s can't even be read", healing_id)
-        return None
-
-
-async def _cancelled(*tasks: asyncio.Task[None] | None) -> None:
-    """Cancel the tasks and wait for their end."""
-    running = [task for task in tasks if task and not task.done()]
-    for task in running:
-        task.cancel()
-    if running:
-        await asyncio.wait(running)
+        self._admission.freed(healing_id)

@@ -12,6 +12,8 @@ from selfheal.model import (
     Kind,
     Outcome,
     PlaybookResult,
+    Refusal,
+    Refused,
     Solution,
     StepKind,
     StepRun,
@@ -42,11 +44,15 @@ class Story:
         where = self._healing.resource
         self._tell(Kind.HEALING, f"accepted for {where}: {names}", state="queued", resource=where)
 
-    def waiting(self, places: int) -> None:
-        """`places`: how many there are, when all of them are taken; 0 when the resource is."""
-        where = self._healing.resource
-        why = f"all {places} places are taken" if places else f"another healing works on {where}"
-        self._tell(Kind.HEALING, f"waiting: {why}", state="queued", resource=where)
+    def no_place(self, places: int) -> None:
+        """`places`: how many there are; all of them are taken."""
+        text = f"waiting: all {places} places are taken"
+        self._tell(Kind.HEALING, text, state="queued", resource=self._healing.resource)
+
+    def waiting(self, reason: Refusal, detail: str) -> None:
+        state = self._healing.state.value
+        text = f"waiting: {detail or reason.value}"
+        self._tell(Kind.HEALING, text, state=state, reason=reason.value)
 
     def started(self) -> None:
         where = self._healing.resource
@@ -79,12 +85,16 @@ class Story:
 
     def rung_begun(self, attempt: Attempt, solution: Solution) -> None:
         of = f"rung {attempt.rung + 1} of {len(self._healing.ladder)}"
+        if attempt.hosts:
+            of += f", batch {attempt.batch + 1} ({', '.join(attempt.hosts[:10])})"
         self._tell(
             Kind.ATTEMPT,
             f"{of}: {solution.name} ({_words(solution.strategy)}, risk {solution.risk.value})",
             attempt_id=attempt.id,
             rung=attempt.rung,
             solution=solution.name,
+            batch=attempt.batch,
+            hosts=list(attempt.hosts),
         )
 
     def rung_ended(self, attempt: Attempt, outcome: Outcome, reason: str) -> None:
@@ -106,6 +116,20 @@ class Story:
         text = f"{_name(run)} {_words(result.state)} after {took}"
         data = _run_data(run, result.state) | {"rc": result.rc, "message": result.message}
         self._tell(Kind.STEP, f"{text}: {result.message}" if result.message else text, **data)
+
+    def run_adopted(self, run: StepRun, result: PlaybookResult) -> None:
+        text = f"{_name(run)} had ended before the engine was back: {_words(result.state)}"
+        data = _run_data(run, result.state) | {"rc": result.rc, "message": result.message}
+        data["adopted"] = True
+        self._tell(Kind.STEP, f"{text}: {result.message}" if result.message else text, **data)
+
+    def orphans_ended(self, run: StepRun, processes: int) -> None:
+        text = f"{_name(run)}: ended {processes} processes that the dead engine had left running"
+        self._tell(Kind.STEP, text, **_run_data(run, run.state), processes=processes)
+
+    def not_run_again(self, refused: Refused) -> None:
+        why = refused.detail or refused.reason.value
+        self._tell(Kind.STEP, f"not run again: {why}", reason=refused.reason.value)
 
     def task_ended(self, ident: str, task: TaskResult) -> None:
         said = f": {task.message}" if task.message else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,8 +17,8 @@ from selfheal.model import PlaybookRequest, PlaybookResult, StepState, TaskResul
 from selfheal.recovery.executors.artifacts import mark_stopped, read_artifact
 from selfheal.recovery.executors.command import RunFolder, Site, find_program
 from selfheal.recovery.executors.events import EventLog
-from selfheal.recovery.executors.inventory import InventoryHosts
-from selfheal.recovery.executors.processes import processes_of, signal_run
+from selfheal.recovery.executors.inventory import INVENTORY_RUN, InventoryHosts
+from selfheal.recovery.executors.processes import marked_runs, processes_of, signal_run
 
 _log = logging.getLogger(__name__)
 _REAL = SystemClock()  # processes take real time to die, whatever clock the engine is given
@@ -90,11 +90,31 @@ class AnsibleRunner:
         """Return how the run `ident` ended as its artifacts show; None when they do not."""
         return read_artifact(self._site.artifacts(ident), ident)
 
+    async def end_orphans(self, living: Collection[str]) -> Mapping[str, int]:
+        """See `ports.PlaybookRunner.end_orphans`."""
+        runs = await asyncio.to_thread(marked_runs, self._site.private / "artifacts")
+        ours = {*living, *self._running, INVENTORY_RUN}
+        orphans = {ident: count for ident, count in runs.items() if ident not in ours}
+        await asyncio.gather(*(self._end(ident) for ident in orphans))
+        return orphans
+
     async def hosts(self, inventory: str = "") -> frozenset[str]:
         """Return the names of all hosts of that inventory (empty: the project's).
 
         Raises ExecutionError when Ansible can't read it."""
         return await self._inventory.hosts(inventory)
+
+    async def hosts_of(self, pattern: str, inventory: str = "") -> tuple[str, ...]:
+        """Return the hosts that an Ansible pattern means, sorted by name.
+
+        Raises ExecutionError when Ansible can't read the inventory or the pattern."""
+        return await self._inventory.hosts_of(pattern, inventory)
+
+    async def groups_of(self, host: str, inventory: str = "") -> frozenset[str]:
+        """Return the groups that a host is in, theirs included; `all` and `ungrouped` are not told.
+
+        Raises ExecutionError when Ansible can't read the inventory."""
+        return await self._inventory.groups_of(host, inventory)
 
     async def _run(self, run: _Run) -> PlaybookResult:
         started_at = self._clock.now()
@@ -152,15 +172,16 @@ class AnsibleRunner:
             output=run.folder.output(),
         )
 
-    async def _end(self, ident: str, work: asyncio.Future[int]) -> set[int]:
-        """End every process of the run; return those that could not be ended."""
+    async def _end(self, ident: str, work: asyncio.Future[int] | None = None) -> set[int]:
+        """End every process of the run, and its thread; return those that could not be ended."""
         mark = str(self._site.artifacts(ident))
         told: set[int] = set()
         kill_at = _REAL.monotonic() + self._grace
         while True:
             pids = await asyncio.to_thread(processes_of, mark)
             now = _REAL.monotonic()
-            if (not pids and work.done()) or now > kill_at + self._grace + 5:
+            over = not pids and (work is None or work.done())
+            if over or now > kill_at + self._grace + 5:
                 return pids
             if now < kill_at:
                 signal_run(pids - told, signal.SIGTERM)

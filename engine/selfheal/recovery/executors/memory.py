@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +41,8 @@ class MemoryRunner:
 
     `script` says what each playbook does, by name (a module by its own): one reply, or several in
     turn of which the last one stays. What is not in it succeeds at once. `requests` holds
-    everything that was asked for; `known_hosts` is what `hosts` answers.
+    everything that was asked for; `artifacts` how each run ended; `known_hosts`, with `groups`
+    (name to hosts), is the inventory.
     """
 
     def __init__(
@@ -50,7 +51,10 @@ class MemoryRunner:
         *,
         clock: Clock | None = None,
         known_hosts: Sequence[str] = (),
+        groups: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
+        self.artifacts: dict[str, PlaybookResult] = {}
+        self.groups = dict(groups or {})
         self.requests: list[PlaybookRequest] = []
         self.known_hosts = frozenset(known_hosts)
         self._clock = clock or SystemClock()
@@ -81,7 +85,7 @@ class MemoryRunner:
         if ended and on_task:
             for task in reply.tasks:
                 on_task(task)
-        return PlaybookResult(
+        result = self.artifacts[request.ident] = PlaybookResult(
             ident=request.ident,
             state=state,
             rc={StepState.SUCCESSFUL: 0, StepState.FAILED: 2}.get(state),
@@ -91,6 +95,7 @@ class MemoryRunner:
             message=reply.message if ended else state.value,
             facts=reply.facts if ended else {},
         )
+        return result
 
     async def cancel(self, ident: str) -> bool:
         """See `ports.PlaybookRunner.cancel`."""
@@ -98,9 +103,28 @@ class MemoryRunner:
             stop.set()
         return stop is not None
 
+    def find_artifact(self, ident: str) -> PlaybookResult | None:
+        """See `ports.PlaybookRunner.find_artifact`."""
+        return self.artifacts.get(ident)
+
+    async def end_orphans(self, living: Collection[str]) -> Mapping[str, int]:
+        """There are none: a run here is a task of this process."""
+        return {}
+
     async def hosts(self, inventory: str = "") -> frozenset[str]:
         """Return `known_hosts`."""
         return self.known_hosts
+
+    async def hosts_of(self, pattern: str, inventory: str = "") -> tuple[str, ...]:
+        """Return the hosts of a list of names of hosts and groups; `all` are all of them."""
+        groups = {"all": self.known_hosts, **self.groups}
+        names = pattern.split(",")
+        found = {host for name in names for host in groups.get(name, [name])}
+        return tuple(sorted(found & self.known_hosts))
+
+    async def groups_of(self, host: str, inventory: str = "") -> frozenset[str]:
+        """Return the groups that have the host."""
+        return frozenset(name for name, hosts in self.groups.items() if host in hosts)
 
     def _next_reply(self, name: str) -> Reply:
         replies = self._script.get(name) or [Reply()]

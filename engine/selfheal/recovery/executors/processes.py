@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -30,6 +31,18 @@ def processes_of(mark: str) -> set[int]:
             if _is_marked(pid, mark):
                 marked.add(pid)
     return {pid for pid in parents if pid in marked or _descends(pid, parents, marked)}
+
+
+def marked_runs(folder: Path) -> Counter[str]:
+    """Return how many living, marked processes each run has whose artifacts are in `folder`."""
+    start = f"{MARK}={folder}/".encode()
+    return Counter(
+        entry.removeprefix(start).decode(errors="replace")
+        for pid in _pids()
+        if _living_parent(pid) is not None
+        for entry in _environment(pid)
+        if entry.startswith(start)
+    )
 
 
 def signal_run(pids: Iterable[int], number: signal.Signals) -> None:
@@ -55,11 +68,14 @@ def _living_parent(pid: int) -> int | None:
 
 
 def _is_marked(pid: int, mark: str) -> bool:
+    return f"{MARK}={mark}".encode() in _environment(pid)
+
+
+def _environment(pid: int) -> list[bytes]:
     try:
-        environment = (_PROC / str(pid) / "environ").read_bytes()
+        return (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
     except OSError:
-        return False  # another user's process: become gives its modules away
-    return f"{MARK}={mark}".encode() in environment.split(b"\0")
+        return []  # another user's process: become gives its modules away
 
 
 def _descends(pid: int, parents: dict[int, int], marked: set[int]) -> bool:

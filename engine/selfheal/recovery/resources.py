@@ -1,0 +1,77 @@
+"""What a healing locks: the host of its target, and what its solutions name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from selfheal.errors import TemplateError
+from selfheal.model import Solution
+from selfheal.templates import is_template, render
+
+ALL_HOSTS = "host:*"
+_HOST = "host:"
+_EVERYTHING = ("all", ALL_HOSTS)
+_LONGEST = 200
+_NAME = re.compile(r"[\w.\-:%]+")
+
+
+def locks_of(
+    ladder: Iterable[Solution], context: Mapping[str, Any], hosts: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """Return everything that is to be locked, sorted, for `Healing.locks`.
+
+    `context` is the healing's: target, component, fault. `hosts` are known by name: those a run
+    by hand is limited to; `*` means all. Raises TemplateError, naming the solution, when one of
+    its `locks` can't be rendered to a name."""
+    target, component = (str(context.get(key) or "") for key in ("target", "component"))
+    names = [ALL_HOSTS if host == "*" else f"{_HOST}{host_name(host)}" for host in hosts]
+    if target.strip():
+        names.append(_target(target))
+    elif not names:
+        names.append(f"component:{component}")
+    for solution in ladder:
+        names += [_named(solution, raw, context) for raw in solution.locks]
+    return tuple(sorted(set(names)))
+
+
+def host_name(target: str) -> str:
+    """Return the host in a target: `web1` for `web1:9100`, `http://web1/x` and `web1`.
+
+    An IPv6 address loses its brackets, and case does not count, as in DNS."""
+    text = target.strip()
+    address = text if "//" in text else f"//{text.partition('/')[0]}"
+    if text.count(":") > 1 and "//" not in text and not text.startswith("["):
+        return text.lower()  # an IPv6 address without brackets has no port
+    try:
+        host = urlsplit(address).hostname
+    except ValueError:
+        host = None
+    return (host or text).rstrip(".").lower()
+
+
+def _target(target: str) -> str:
+    host = host_name(target)
+    # What is no name can't be a host, and above all not the pattern that means all of them.
+    return f"{_HOST}{host}" if _NAME.fullmatch(host) else f"target:{target.strip()[:_LONGEST]}"
+
+
+def _named(solution: Solution, raw: str, context: Mapping[str, Any]) -> str:
+    where = f"solution {solution.name!r}: lock {raw!r}"
+    labels = (context.get("fault") or {}).get("labels", {})
+    try:
+        name = render(raw, {"labels": labels, **context})
+    except TemplateError as error:
+        raise TemplateError(f"{where} can't be rendered: {error}") from error
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        raise TemplateError(f"{where} became {str(name)[:100]!r}, which is no name")
+    name = name.strip()
+    if len(name) > _LONGEST:
+        raise TemplateError(f"{where} became a name of {len(name)} characters")
+    if name.startswith(_HOST) and name not in _EVERYTHING:
+        name = f"{_HOST}{host_name(name.removeprefix(_HOST))}"
+    if name in _EVERYTHING and is_template(raw):
+        raise TemplateError(f"{where} became {name!r}: an event can't lock every host")
+    return name
