@@ -12,11 +12,14 @@ from selfheal.strict import Strict, refusal
 
 _NAME = "What the record calls it; what waits for a target waits by this name."
 
+_PERSON = "The approver whose own target it is: their links to answer by go there, and only there."
+
 
 class WebhookTarget(Strict):
     """Tell a human by an HTTP POST of JSON."""
 
     name: str = Field("", description=_NAME)
+    person: str = Field("", description=_PERSON)
     url: str | Secret = Field(description="Where to post; {file: PATH} or {env: NAME} to keep it.")
     headers: dict[str, str | Secret] = Field(
         default_factory=dict, description="Sent along; a value may be {file: PATH} or {env: NAME}."
@@ -28,6 +31,7 @@ class SmtpTarget(Strict):
     """Tell a human by e-mail."""
 
     name: str = Field("", description=_NAME)
+    person: str = Field("", description=_PERSON)
     host: str = Field(description="Mail server.")
     port: int = Field(25, ge=1, le=65535)
     sender: str = Field(description="From address.")
