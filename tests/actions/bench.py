@@ -53,6 +53,7 @@ class Bench:
         self.facts: list[tuple[str, JSON]] = []
         self.retracted: list[tuple[str, JSON, bool]] = []
         self.events: list[tuple[str, JSON]] = []
+        self.origins: list[str] = []
         self.shutdowns: list[tuple[ShutdownKind, float, str]] = []
         self.faults: list[Fault] = []
         self.resolved: list[tuple[str, str]] = []
@@ -107,16 +108,19 @@ class Bench:
     def _on_done(self, firing: Firing, results: Sequence[ActionResult]) -> None:
         self.done.append((firing, list(results)))
 
-    async def _assert_fact(self, ruleset: str, fact: JSON) -> None:
+    async def _assert_fact(self, ruleset: str, fact: JSON, origin: str) -> None:
         self._check(ruleset)
+        self.origins.append(origin)
         self.facts.append((ruleset, fact))
 
-    async def _retract_fact(self, ruleset: str, fact: JSON, partial: bool) -> None:
+    async def _retract_fact(self, ruleset: str, fact: JSON, partial: bool, origin: str) -> None:
         self._check(ruleset)
+        self.origins.append(origin)
         self.retracted.append((ruleset, fact, partial))
 
-    async def _post_event(self, ruleset: str, event: JSON) -> None:
+    async def _post_event(self, ruleset: str, event: JSON, origin: str) -> None:
         self._check(ruleset)
+        self.origins.append(origin)
         self.events.append((ruleset, event))
 
     async def _shutdown(self, kind: ShutdownKind, delay: float, message: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import nullcontext
 from dataclasses import replace
 
 from selfheal.actions.context import ActionContext, ActionResult, ActionStatus
@@ -17,20 +19,41 @@ from selfheal.model import (
 )
 
 
-async def run_recorded(request: PlaybookRequest, context: ActionContext) -> PlaybookResult:
-    """Run once under an ident of its own; a run that can't be started comes back as FAILED."""
-    request = replace(request, ident=new_id("st"), inventory=context.services.inventory)
-    _record_intent(request, context)
-    try:
-        result = await context.services.runner.run(
-            request, _TaskRecorder(request.ident, context).take
-        )
-    except ExecutionError as error:
-        now = context.services.clock.now()
-        result = PlaybookResult(request.ident, StepState.FAILED, None, now, now, message=str(error))
-    if context.services.steps:
-        context.services.steps.end_step(result)
-    return result
+class RecordedRun:
+    """The tries of one action; the first is the one an earlier engine began, if it did."""
+
+    def __init__(self, request: PlaybookRequest, context: ActionContext) -> None:
+        self._request = request
+        self._context = context
+        self._services = context.services
+        self._begun = context.begun
+
+    async def once(self) -> PlaybookResult:
+        """Run under an ident of its own; a run that can't be started comes back as FAILED, one
+        that was begun and shows no end as UNKNOWN."""
+        if ident := self._begun:
+            self._begun = ""
+            found = await asyncio.to_thread(self._services.find_artifact, ident)
+            why = "the engine ended while it ran; it is not run again"
+            result = found or self._ended(ident, StepState.UNKNOWN, why)
+        else:
+            result = await self._run(new_id("st"))
+        if self._services.steps:
+            self._services.steps.end_step(result)
+        return result
+
+    async def _run(self, ident: str) -> PlaybookResult:
+        request = replace(self._request, ident=ident, inventory=self._services.inventory)
+        _record_intent(request, self._context)
+        try:
+            take = _TaskRecorder(ident, self._context).take
+            return await self._services.runner.run(request, take)
+        except ExecutionError as error:
+            return self._ended(ident, StepState.FAILED, str(error))
+
+    def _ended(self, ident: str, state: StepState, message: str) -> PlaybookResult:
+        now = self._services.clock.now()
+        return PlaybookResult(ident, state, None, now, now, message=message)
 
 
 def as_action_result(name: str, result: PlaybookResult) -> ActionResult:
@@ -39,25 +62,30 @@ def as_action_result(name: str, result: PlaybookResult) -> ActionResult:
     if result.state is StepState.SUCCESSFUL:
         return ActionResult(data=data)
     message = f"{name}: {result.message or result.state.value}"
-    return ActionResult(ActionStatus.FAILED, message, data)
+    unknown = result.state is StepState.UNKNOWN
+    return ActionResult(ActionStatus.UNKNOWN if unknown else ActionStatus.FAILED, message, data)
 
 
 def _record_intent(request: PlaybookRequest, context: ActionContext) -> None:
-    if context.services.steps is None:
-        return
-    what = request.playbook or request.module
-    started_at = context.services.clock.now()
-    context.services.steps.add_step(
-        StepRun(
-            ident=request.ident,
-            attempt_id="",
-            kind=StepKind.ACTION,
-            index=0,
-            name=context.firing.rule,
-            playbook=what,
-            state=StepState.RUNNING,
-            started_at=started_at,
-        )
+    """Before anything happens: a run that is not on record is known not to have begun."""
+    firings, steps = context.services.firings, context.services.steps
+    with firings.transaction() if firings else nullcontext():
+        if firings:
+            firings.begin_action(context.firing.id, context.index, request.ident)
+        if steps:
+            steps.add_step(_step(request, context))
+
+
+def _step(request: PlaybookRequest, context: ActionContext) -> StepRun:
+    return StepRun(
+        ident=request.ident,
+        attempt_id="",
+        kind=StepKind.ACTION,
+        index=0,
+        name=context.firing.rule,
+        playbook=request.playbook or request.module,
+        state=StepState.RUNNING,
+        started_at=context.services.clock.now(),
     )
 
 

@@ -11,8 +11,16 @@ from selfheal.actions.controller import Controller
 from selfheal.actions.hosts import hosts_of
 from selfheal.actions.locks import Locks
 from selfheal.clock import Clock
-from selfheal.model import Firing
-from selfheal.ports import JSON, Heal, HealingRecord, PlaybookRunner, Resolve, Timeline
+from selfheal.model import Firing, PlaybookResult
+from selfheal.ports import (
+    JSON,
+    FiringRecord,
+    Heal,
+    HealingRecord,
+    PlaybookRunner,
+    Resolve,
+    Timeline,
+)
 
 
 class ShutdownKind(Enum):
@@ -32,7 +40,9 @@ class ActionStatus(Enum):
     FAILED = "failed"
     """It did not; the message says why. The firing's next action runs all the same."""
     CANCELLED = "cancelled"
-    """The engine was told to end meanwhile."""
+    """The engine was told to end meanwhile; the next one takes the action up."""
+    UNKNOWN = "unknown"
+    """An engine died while it ran, and nobody knows whether it happened: it is not repeated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +61,17 @@ class ActionResult:
     """The action's name; the dispatcher fills it in."""
 
 
+async def _nobody(subject: str, body: str, data: JSON) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What all actions of all rulesets work with; made once by the daemon.
 
-    `assert_fact`, `retract_fact`, `post_event` take the name of a ruleset first and raise
-    NotFoundError when there is none of that name; none of them may wait for the firings it
-    causes, for the caller is an action itself.
+    `assert_fact`, `retract_fact`, `post_event` take the name of a ruleset first, and last an
+    origin, of which each is taken in once. They raise NotFoundError when there is no ruleset of
+    that name; none of them may wait for the firings it causes, for the caller is an action itself.
     """
 
     runner: PlaybookRunner
@@ -70,11 +84,11 @@ class Services:
     """Sees to a fault."""
     resolve: Resolve
     """Notes that a fault is over."""
-    assert_fact: Callable[[str, JSON], Awaitable[None]]
+    assert_fact: Callable[[str, JSON, str], Awaitable[None]]
     """Keep a fact in a ruleset."""
-    retract_fact: Callable[[str, JSON, bool], Awaitable[None]]
+    retract_fact: Callable[[str, JSON, bool, str], Awaitable[None]]
     """Forget facts of a ruleset; the flag says that containing the given one is enough."""
-    post_event: Callable[[str, JSON], Awaitable[None]]
+    post_event: Callable[[str, JSON, str], Awaitable[None]]
     """Give a ruleset an event."""
     shutdown: Callable[[ShutdownKind, float, str], Awaitable[None]]
     """Ask the engine to end: kind, seconds, message. Returns before it has."""
@@ -90,6 +104,12 @@ class Services:
     """Where runs of playbooks and modules are recorded; None: nowhere."""
     controller: Controller | None = None
     """The AWX or AAP that job templates run on."""
+    firings: FiringRecord | None = None
+    """Where the progress of each firing is kept; None: nowhere, nothing is taken up again."""
+    find_artifact: Callable[[str], PlaybookResult | None] = lambda ident: None
+    """How a run that an earlier engine began has ended; None when nobody knows."""
+    human: Callable[[str, str, JSON], Awaitable[None]] = _nobody
+    """Tells a human: subject, text, data."""
     locks: Locks = field(default_factory=Locks)
     """The locks that actions name, over all rulesets."""
 
@@ -104,6 +124,14 @@ class ActionContext:
     """The ruleset's patterns."""
     services: Services
     """The rest of the engine."""
+    index: int = 0
+    """Which of its rule's actions this is."""
+    begun: str = ""
+    """Ident of the run that an earlier engine began for it; empty: it begins now."""
+
+    def origin(self, what: str = "") -> str:
+        """Where an event or a fact comes from that the action makes: the same when repeated."""
+        return ":".join([self.firing.id, str(self.index), what]) if self.firing.id else ""
 
     @property
     def hosts(self) -> tuple[str, ...]:

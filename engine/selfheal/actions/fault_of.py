@@ -37,7 +37,8 @@ def fault_of(args: Args, context: ActionContext) -> Fault:
         component=component,
         target=target,
         message=_message(args, event, f"{kind} of {component}"),
-        starts_at=_starts_at(args.get("starts_at") or _alert_text(event, "startsAt"), now),
+        # The firing's time, not this moment's: repeated after a crash it is the same fault.
+        starts_at=_starts_at(args.get("starts_at") or _alert_text(event, "startsAt"), firing.at),
         last_seen=now,
         root_cause=name(args, "root_cause", ""),
         labels=_labels(args, event),
@@ -107,10 +108,10 @@ def _message(args: Args, event: Mapping[str, Any], otherwise: str) -> str:
     return message if len(message) <= _LONGEST_MESSAGE else f"{message[: _LONGEST_MESSAGE - 1]}…"
 
 
-def _starts_at(given: Any, now: float) -> float:
-    """Unix time, or RFC 3339 as Alertmanager writes it; now when nothing is said."""
+def _starts_at(given: Any, otherwise: float) -> float:
+    """Unix time, or RFC 3339 as Alertmanager writes it."""
     if given in ("", None):
-        return now
+        return otherwise
     try:
         moment = (
             datetime.fromisoformat(given).timestamp() if isinstance(given, str) else float(given)

@@ -11,5 +11,5 @@ async def run(args: Args, context: ActionContext) -> ActionResult:
     """Post `event` to `ruleset`."""
     event = internal_event(mapping(args, "event", required=True), "post_event", context)
     ruleset = text(args, "ruleset", context.firing.ruleset)
-    await context.services.post_event(ruleset, event)
+    await context.services.post_event(ruleset, event, context.origin())
     return ActionResult()

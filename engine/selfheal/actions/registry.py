@@ -29,6 +29,12 @@ Run = Callable[[Args, ActionContext], Awaitable[ActionResult]]
 MESSAGE_ACTIONS = frozenset({"set_fact", "retract_fact", "post_event"})
 """Those whose arguments become events or facts."""
 
+REPEATABLE = MESSAGE_ACTIONS | {"none", "debug", "print_event", "heal", "resolve"}
+"""Those that may be done again after a crash: what they do counts once, or harms nobody twice."""
+
+ADOPTED = frozenset({"run_playbook", "run_module"})
+"""Those whose run leaves artifacts that show after a crash how it ended."""
+
 ACTIONS: Mapping[str, Run] = {
     "none": none.run,
     "debug": debug.run,

@@ -11,5 +11,6 @@ async def run(args: Args, context: ActionContext) -> ActionResult:
     """Forget the facts that contain `fact`; with `partial: false` only those equal to it."""
     fact = as_json(mapping(args, "fact", required=True))
     ruleset = text(args, "ruleset", context.firing.ruleset)
-    await context.services.retract_fact(ruleset, fact, flag(args, "partial", True))
+    partial = flag(args, "partial", True)
+    await context.services.retract_fact(ruleset, fact, partial, context.origin())
     return ActionResult()

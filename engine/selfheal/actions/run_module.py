@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from selfheal.actions.ansible_run import as_action_result, run_recorded
+from selfheal.actions.ansible_run import RecordedRun, as_action_result
 from selfheal.actions.arguments import Args, text, whole
 from selfheal.actions.context import ActionContext, ActionResult, ActionStatus
 from selfheal.actions.run_options import hand_on, read_options, run_with_retries
@@ -29,8 +29,10 @@ async def run(args: Args, context: ActionContext) -> ActionResult:
     )
     brought: dict[str, Any] = {}
 
+    run_recorded = RecordedRun(request, context)
+
     async def once() -> ActionResult:
-        result = await run_recorded(request, context)
+        result = await run_recorded.once()
         brought.clear()
         brought.update(_module_result(result))
         return as_action_result(name, result)

@@ -62,8 +62,8 @@ async def run_with_retries(
     async with context.services.locks.hold(options.lock):
         result = await once()
         for number in range(1, options.retries + 1):
-            if result.status is ActionStatus.SUCCESSFUL:
-                break
+            if result.status in (ActionStatus.SUCCESSFUL, ActionStatus.UNKNOWN):
+                break  # what may have happened is not tried again
             log.warning("%s; retry %d of %d", result.message, number, options.retries)
             await context.services.clock.sleep(options.delay)
             result = await once()
@@ -80,6 +80,6 @@ async def hand_on(
     event = internal_event(brought, action, context)
     banner(services.out, services.clock, f"{title}: set-facts", pretty(event))
     if options.set_facts:
-        await services.assert_fact(options.ruleset, event)
+        await services.assert_fact(options.ruleset, event, context.origin("fact"))
     if options.post_events:
-        await services.post_event(options.ruleset, event)
+        await services.post_event(options.ruleset, event, context.origin("event"))

@@ -11,5 +11,5 @@ async def run(args: Args, context: ActionContext) -> ActionResult:
     """Keep `fact` in `ruleset`."""
     fact = internal_event(mapping(args, "fact", required=True), "set_fact", context)
     ruleset = text(args, "ruleset", context.firing.ruleset)
-    await context.services.assert_fact(ruleset, fact)
+    await context.services.assert_fact(ruleset, fact, context.origin())
     return ActionResult()

@@ -28,7 +28,7 @@ from selfheal.exit_codes import FAILED, OK, OUTCOME_EXITS
 from selfheal.model import Kind, Outcome
 from selfheal.notification import build_notifier
 from selfheal.ports import JSON, Record
-from selfheal.recovery import AnsibleRunner, LiveVariables, SqliteRuntime, scrub_leftovers
+from selfheal.recovery import AnsibleRunner, HookGate, LiveVariables, SqliteRuntime, scrub_leftovers
 from selfheal.sources import EventLimits, clean_event
 from selfheal.store import open_record
 
@@ -61,7 +61,6 @@ class Engine:
         self._end_delay = project.config.drain_timeout
         self._first_outcome: Outcome | None = None
         self._broken = False
-        self._end_now = False
         self._fatal: Exception | None = None
         self._retiring: list[RunningRulesets] = []
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -88,11 +87,11 @@ class Engine:
         self._build()
         with self._signals():
             self._rulesets = self._prepared(edition)
-            await self._rulesets.start(self._source_failed)
             reclaim(record, self._project.state, self._clock.now())
             scrub_leftovers(self._project.state, self._options.secrets.mask)
             await self._runtime.resume()
             await self._healer.resume()
+            await self._rulesets.start(self._source_failed)
             inbox = self._spawn(watch_inbox(record, self._handlers(), self._clock))
             record.tell(Kind.ENGINE, f"ready: {_counts(edition)}", data={"pid": os.getpid()})
             try:
@@ -133,9 +132,10 @@ class Engine:
             self._runner,
             clock=self._clock,
             max_parallel=config.max_parallel,
-            before_rung=self._healer.before_rung,
+            gate=HookGate(self._healer.before_rung),
             on_done=self._healer.on_done,
             known_hosts=self._runner.hosts,
+            hosts_of=self._runner.hosts_of,
             prometheus_url=config.prometheus_url,
             live=LiveVariables(config.vars),
         )
@@ -145,17 +145,22 @@ class Engine:
             clock=self._clock,
             heal=self._healer.heal,
             resolve=self._healer.resolve,
-            assert_fact=lambda name, fact: self._rulesets.loop(name).assert_fact(fact),
-            retract_fact=lambda name, fact, partial: self._rulesets.loop(name).retract_fact(
-                fact, partial
+            assert_fact=lambda name, fact, origin: self._rulesets.loop(name).assert_fact(
+                fact, origin
             ),
-            post_event=lambda name, event: self._rulesets.loop(name).post(event),
+            retract_fact=lambda name, fact, partial, origin: self._rulesets.loop(
+                name
+            ).retract_fact(fact, partial, origin),
+            post_event=lambda name, event, origin: self._rulesets.loop(name).post(event, origin),
             shutdown=self._shutdown_asked,
             facts=lambda name: self._rulesets.facts(name),
             out=lambda text: self._out(secrets.mask(text)),
             variables=config.vars,
             inventory=str(project.inventory) if project.inventory.exists() else "",
             steps=self._record,
+            firings=self._record,
+            find_artifact=self._runner.find_artifact,
+            human=self._notifier.notify,
             controller=controller_from_env(os.environ),
         )
 
@@ -169,9 +174,9 @@ class Engine:
     async def reload(self) -> None:
         """Take up the rulebooks as they are now; wrong ones are refused whole.
 
-        Facts, half-complete conditions and throttles of the old rulebooks end with them; what
-        they have accepted is still acted on, beside the new ones. Reloads come one after the
-        other: two at once would leave an edition running that nobody knows.
+        A ruleset whose rules are the same goes on with what it remembers, one that was edited
+        begins anew; what has fired is still acted on by the old ones, beside the new. Reloads come
+        one after the other: two at once would leave an edition running that nobody knows.
         """
         async with self._reloading:
             try:
@@ -192,7 +197,9 @@ class Engine:
         old = self._rulesets
         await old.stop_sources()
         if self._end.is_set():
+            await new.close()
             return  # the shutdown sees to the old ones
+        await old.hand_over(new)
         self._retiring.append(old)
         self._edition, self._rulesets = edition, new
         await new.start(self._source_failed)
@@ -246,20 +253,14 @@ class Engine:
             log.warning("drained for %.0f s; what still runs is ended", self._end_delay)
             await self._runtime.abort()
         left = sum([await one.close() for one in running])
-        if left and not self._end_now:  # a rule that says `now` means it
-            await self._tell_left(left)
+        if left:
+            text = f"{left} events or firings are left; the next start takes them up"
+            with contextlib.suppress(StoreError):
+                self._record.tell(Kind.ENGINE, text)
         await self._notifier.drain()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _tell_left(self, left: int) -> None:
-        self._broken = True
-        body = (
-            f"{left} events or firings were accepted and not acted on. The events are in the "
-            "journal; what did not run is in the timeline as cancelled."
-        )
-        await self._notifier.notify("the engine ended with work left", body, {})
 
     def _exit_code(self) -> int:
         if self._broken:
@@ -278,7 +279,6 @@ class Engine:
         await self._rulesets.emit(event, str(payload.get("ruleset", "")))
 
     async def _shutdown_asked(self, kind: ShutdownKind, delay: float, message: str) -> None:
-        self._end_now = kind is ShutdownKind.NOW
         self._end_delay = delay if kind is ShutdownKind.GRACEFUL else 0.0
         self._record.tell(Kind.ENGINE, f"a rule asked to end ({kind.value}): {message}")
         self._end.set()

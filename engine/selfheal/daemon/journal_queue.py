@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import json
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from selfheal.clock import Clock
-from selfheal.model import Event, new_id
+from selfheal.daemon.room import Room
+from selfheal.daemon.ruleset_clock import RulesetClock
+from selfheal.errors import ActionError, NotFoundError
+from selfheal.model import Event, InputKind, new_id
 from selfheal.ports import JSON, Journal
+
+MOST_BYTES = 64 * 1024 * 1024
+"""Of the events that may wait for one ruleset, as JSON; their number is bounded as well."""
+MOST_POSTED = 1000
+"""Events that actions posted and that may wait for one ruleset."""
+
+Landed = Callable[[bool], None]
+"""Called at once when an event is on disk (True) or could not be written (False)."""
 
 
 class GroupCommit:
@@ -20,12 +32,14 @@ class GroupCommit:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._waiting: list[tuple[Event, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[Event, Landed, asyncio.Future[None]]] = []
 
-    async def add(self, event: Event) -> None:
-        """Return when `event` is on disk; raises StoreError when it can't be."""
+    async def add(self, event: Event, landed: Landed) -> None:
+        """Return when `event` is on disk; raises StoreError when it can't be.
+
+        `landed` is called in order of the calls, also when the caller no longer waits."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((event, written))
+        self._waiting.append((event, landed, written))
         if len(self._waiting) == 1:
             asyncio.get_running_loop().call_soon(self._commit)
         await written
@@ -33,52 +47,157 @@ class GroupCommit:
     def _commit(self) -> None:
         batch, self._waiting = self._waiting, []
         try:
-            self._journal.add([event for event, _ in batch])
+            self._journal.add([event for event, _, _ in batch])
         except Exception as error:  # each waiting source must hear of it
-            for _, written in batch:
+            for _, landed, written in batch:
+                landed(False)
                 if not written.done():
                     written.set_exception(error)
             return
-        for _, written in batch:
+        for _, landed, written in batch:
+            landed(True)
             if not written.done():
                 written.set_result(None)
 
 
 class JournalQueue:
-    """An `EventQueue`: journals, then hands over; waits while the ruleset is behind."""
+    """An `EventQueue`: journals, then hands over; waits while the ruleset is behind.
 
-    def __init__(self, ruleset: str, commit: GroupCommit, clock: Clock, size: int) -> None:
+    What actions post stands in a lane of its own, which takes turns with the other: an action
+    that waited for room, while the ruleset waits for the action, would wait for ever.
+    """
+
+    def __init__(
+        self,
+        ruleset: str,
+        journal: Journal,
+        commit: GroupCommit,
+        clock: RulesetClock,
+        size: int,
+    ) -> None:
         self._ruleset = ruleset
+        self._journal = journal
         self._commit = commit
         self._clock = clock
-        self._queue: asyncio.Queue[Event] = asyncio.Queue(size)
+        self._room = Room(size, MOST_BYTES)
+        self._outside: deque[tuple[Event, int]] = deque()
+        self._posted: deque[Event] = deque()
+        self._posted_next = False
+        self._ended = False
+        self._heir: JournalQueue | None = None
         self.wake = asyncio.Event()
         """Set whenever there is something new to do for the ruleset."""
 
     async def put(self, event: JSON) -> None:
-        noun = Event(
+        size = len(json.dumps(event))
+        await self._room.enter(size)
+        if self._ended:
+            await self._successor().put(event)
+            return
+        noun = self.noun(event, InputKind.EVENT)
+        await self._commit.add(noun, lambda written: self._land(noun, size, written))
+
+    async def post(self, event: JSON, origin: str) -> None:
+        """Take in what an action made; what it made before it was repeated is not taken again.
+
+        Raises ActionError when too many wait: a rule that posts what it matches ends there."""
+        if self._ended:
+            await self._successor().post(event, origin)
+            return
+        if self._journal.has_origin(origin):
+            return
+        if len(self._posted) >= MOST_POSTED:
+            raise ActionError(
+                f"{len(self._posted)} posted events wait for ruleset {self._ruleset!r} already, "
+                "this one is refused; does a rule post what it matches?"
+            )
+        noun = self.noun(event, InputKind.POSTED, origin)
+        await self._commit.add(noun, lambda written: self._land_posted(noun, written))
+
+    def noun(
+        self, body: JSON, kind: InputKind, origin: str = "", meta: JSON | None = None
+    ) -> Event:
+        """Return what is shown to the ruleset, as of now."""
+        return Event(
             id=new_id("ev"),
-            source=_source_name(event),
+            source=_source_name(body),
             received_at=self._clock.now(),
-            body=event,
-            meta={"ruleset": self._ruleset},
+            body=body,
+            meta=meta or {},
+            ruleset=self._ruleset,
+            kind=kind,
+            moment=self._clock.read(),
+            origin=origin,
         )
-        await self._commit.add(noun)
-        await self._queue.put(noun)
+
+    def load(self, events: Iterable[Event]) -> None:
+        """Take over what is in the journal already, in that order, room or not."""
+        for event in events:
+            if event.kind is InputKind.EVENT:
+                size = len(json.dumps(event.body))
+                self._room.enter_now(size)
+                self._outside.append((event, size))
+            else:
+                self._posted.append(event)
         self.wake.set()
 
     def take(self) -> Event | None:
-        """Return the next event, None when there is none."""
-        return None if self._queue.empty() else self._queue.get_nowait()
+        """Return the next event, None when there is none; the two lanes take turns."""
+        posted = self._posted and (self._posted_next or not self._outside)
+        self._posted_next = not posted
+        if posted:
+            return self._posted.popleft()
+        if not self._outside:
+            return None
+        event, size = self._outside.popleft()
+        self._room.leave(size)
+        return event
+
+    def end(self) -> None:
+        """Give nothing out any more; what waits stays in the journal."""
+        self._ended = True
+        self._outside.clear()
+        self._posted.clear()
+        self._room.open()
+
+    def hand_to(self, heir: JournalQueue) -> None:
+        """What still comes goes to that queue."""
+        self._heir = heir
 
     def __len__(self) -> int:
         """Return how many events wait."""
-        return self._queue.qsize()
+        return len(self._outside) + len(self._posted)
 
     @property
     def empty(self) -> bool:
         """True when nothing waits."""
-        return self._queue.empty()
+        return not len(self)
+
+    def _land(self, event: Event, size: int, written: bool) -> None:
+        if not written or self._ended:
+            self._room.leave(size)
+        if written and self._ended:
+            self._pass_on(event)
+        elif written:
+            self._outside.append((event, size))
+            self.wake.set()
+
+    def _land_posted(self, event: Event, written: bool) -> None:
+        if written and self._ended:
+            self._pass_on(event)
+        elif written:
+            self._posted.append(event)
+            self.wake.set()
+
+    def _pass_on(self, event: Event) -> None:
+        # Without an heir it stays in the journal for the next start.
+        if self._heir is not None:
+            self._heir.load([event])
+
+    def _successor(self) -> JournalQueue:
+        if self._heir is None:
+            raise NotFoundError(f"ruleset {self._ruleset!r} is at work no longer")
+        return self._heir
 
 
 def _source_name(event: JSON) -> str:

@@ -3,169 +3,232 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from selfheal.clock import Clock
 from selfheal.daemon.journal_queue import JournalQueue
-from selfheal.model import Event, Firing, Kind, Ruleset, new_id
-from selfheal.ports import JSON, Matcher, Timeline
+from selfheal.daemon.restoring import Memory
+from selfheal.daemon.ruleset_clock import RulesetClock
+from selfheal.daemon.timed_matcher import TimedMatcher
+from selfheal.daemon.turns import Turns
+from selfheal.errors import StoreError
+from selfheal.model import Event, Firing, InputKind, Kind, Ruleset
+from selfheal.ports import JSON, Matcher, Record, Timeline
 
 log = logging.getLogger(__name__)
 
-MAX_TOLD_BYTES = 16 * 1024
-"""Of what fired a rule, in the timeline; as JSON."""
+MOST_TRIES = 3
+"""So often a starting engine tries to match an event; one it dies of each time is given up."""
 
-Act = Callable[[Firing], Awaitable[None]]
-"""Hand a firing to the actions; waits while too much is under way."""
+
+class Actors(Protocol):
+    """Who acts on firings."""
+
+    def take(self, firing: Firing) -> None:
+        """Take it over; it is on record."""
+        ...
+
+    async def room(self) -> None:
+        """Return when more can be taken over; at once inside an action."""
+        ...
 
 
 class RulesetLoop:
-    """Owns the matcher of one ruleset: everything that may fire a rule goes through here."""
+    """Owns the matcher of one ruleset: everything that may fire a rule goes through here.
+
+    What it is shown is in the journal first. That it was matched, and what fired, is on record
+    before anything is acted on.
+    """
 
     def __init__(
         self,
         ruleset: Ruleset,
-        matcher: Matcher,
         queue: JournalQueue,
-        act: Act,
+        actors: Actors,
+        record: Record,
         timeline: Timeline,
-        clock: Clock,
+        clock: RulesetClock,
+        memory: Memory,
+        *,
         show: Callable[[JSON], None] = lambda event: None,
+        gave_up: Callable[[Event], None] = lambda event: None,
     ) -> None:
         self.ruleset = ruleset
         self.queue = queue
-        self._matcher = matcher
-        self._act = act
+        self._actors = actors
+        self._record = record
         self._timeline = timeline
         self._clock = clock
+        self._memory = memory
+        self._turns = Turns(ruleset, record, timeline, clock)
         self._show = show
-        # Events that actions post stand in a lane of their own: an action that waited for room
-        # in the queue, while the loop waited for the action, would wait for ever.
-        self._posted: deque[JSON] = deque()
+        self._gave_up = gave_up
+        self._left: set[str] = set()  # by an earlier engine, which one of them may have ended
         self._busy = False
+        self._broken: Exception | None = None
         self.matched = 0
         """Events that fired a rule."""
         self.seen = 0
         """Events that were matched at all."""
 
+    def restore(self, matcher: Matcher, build: Callable[[], Matcher]) -> str:
+        """Take up where the record ends; return what is lost, empty when nothing is."""
+        restored = self._memory.restore(matcher, build)
+        self._matcher = restored.matcher
+        self._timed = TimedMatcher(self._matcher, self._clock)
+        self._turns.last = restored.turn
+        backlog = self._record.unmatched(self.ruleset.name)
+        self._left = {event.id for event in backlog}
+        self.queue.load(backlog)
+        return restored.note
+
     @property
     def idle(self) -> bool:
         """True when nothing waits here."""
-        return not self._busy and self.queue.empty and not self._posted
+        return not self._busy and self.queue.empty
 
     def facts(self) -> list[JSON]:
         """Return the facts that stand."""
         return self._matcher.facts()
 
-    async def post(self, event: JSON) -> None:
-        """Match an event an action made."""
-        self._posted.append(event)
-        self.queue.wake.set()
+    async def post(self, event: JSON, origin: str = "") -> None:
+        """Match an event an action made, once for each origin."""
+        await self.queue.post(event, origin)
 
-    async def assert_fact(self, fact: JSON) -> None:
-        """Keep a fact and act on what fires."""
-        await self._fire(self._matcher.assert_fact(fact), None)
-        self.queue.wake.set()  # a timer of the fact may be due before the one that is waited for
+    async def assert_fact(self, fact: JSON, origin: str = "") -> None:
+        """Keep a fact, once for each origin, and act on what fires."""
+        self._take_in(self.queue.noun(fact, InputKind.FACT, origin))
 
-    async def retract_fact(self, fact: JSON, partial: bool = True) -> None:
-        """Forget facts and act on what fires."""
-        await self._fire(self._matcher.retract_fact(fact, partial=partial), None)
-        self.queue.wake.set()
+    async def retract_fact(self, fact: JSON, partial: bool = True, origin: str = "") -> None:
+        """Forget facts, once for each origin, and act on what fires."""
+        meta = {"partial": partial}
+        self._take_in(self.queue.noun(fact, InputKind.RETRACT, origin, meta))
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Work until cancelled; raises what the record could not take."""
+        while True:
+            self._busy = True
+            self.queue.wake.clear()
+            await self._work()
+            self._busy = False
+            await self._rest()
+
+    def end(self) -> None:
+        """Leave everything on record: another loop may take up from here."""
+        self.queue.end()
         try:
-            while True:
-                self._busy = True
-                self.queue.wake.clear()
-                await self._work()
-                self._busy = False
-                await self._rest()
+            if self._broken is None:
+                self._save()
+        except StoreError as error:
+            # The marks that are missing now are made again by the next engine.
+            log.error("ruleset %s: its state is not on record: %s", self.ruleset.name, error)
         finally:
             self._matcher.close()
 
     async def _work(self) -> None:
-        """Do what there is to do: timers first, then what actions posted, then new events."""
+        """Do what there is to do: each event at its moment, timers before it, then what is due."""
         while True:
-            await self._fire(self._matcher.tick(), None)
-            if self._posted:
-                await self._match(self._posted.popleft(), None)
-            elif (event := self.queue.take()) is not None:
-                await self._match(event.body, event)
-            else:
+            if self._broken is not None:
+                raise self._broken
+            event = self.queue.take()
+            if event is None:
+                self._let_time_pass(self._clock.read())
+            elif self._may_match(event):
+                self._match(event)
+            self._turns.flush_in_time()
+            if self._memory.is_old(self._matcher, self._turns.last):
+                self._save()
+            await self._actors.room()
+            if event is None and self.queue.empty:
                 return
 
     async def _rest(self) -> None:
-        """Return when something new arrives or a timer is due."""
-        due = self._matcher.due()
-        alarm = asyncio.create_task(self._ring(due)) if due is not None else None
+        """Return when something new arrives, a timer is due or marks are to be written."""
+        due, flush_in = self._matcher.due(), self._turns.flush_in
+        waits = [] if due is None else [due - self._clock.read() / 1e6]
+        waits += [] if flush_in is None else [flush_in]
+        alarm = asyncio.create_task(self._ring(min(waits))) if waits else None
         try:
             await self.queue.wake.wait()
         finally:
             if alarm is not None:
                 alarm.cancel()
 
-    async def _ring(self, due: float) -> None:
-        await self._clock.sleep(due - self._clock.monotonic())
+    async def _ring(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
         self.queue.wake.set()
 
-    async def _match(self, body: JSON, event: Event | None) -> None:
-        self.seen += 1
-        self._show(body)
-        try:
-            firings = self._matcher.event(body, event.id if event else "")
-        except Exception:
-            # One event that breaks the matcher must not stop the others; it stays in the journal.
-            log.exception("ruleset %s: an event could not be matched", self.ruleset.name)
-            self._timeline.tell(
-                Kind.EVENT,
-                "an event could not be matched; see the log",
-                data={"event_id": event.id if event else "", "ruleset": self.ruleset.name},
-            )
+    def _take_in(self, event: Event) -> None:
+        """Journal and match at once: an action's later actions count on it."""
+        if self._broken is not None:
+            raise self._broken
+        if self._record.has_origin(event.origin):
             return
-        await self._fire(firings, event)
+        self._record.add([event])
+        self._match(event)
+        self.queue.wake.set()  # a timer of it may be due before the one that is waited for
 
-    async def _fire(self, firings: list[Firing], event: Event | None) -> None:
-        if firings and event is not None:
+    def _may_match(self, event: Event) -> bool:
+        """An event that an earlier engine left may be what ended it: count the tries."""
+        if event.id not in self._left:
+            return True
+        self._left.discard(event.id)
+        if event.tries >= MOST_TRIES:
+            self._give_up(event)
+            return False
+        with self._record.transaction():
+            self._turns.flush()
+            self._record.count_try(event.id)
+        return True
+
+    def _give_up(self, event: Event) -> None:
+        note = f"the engine ended {event.tries} times while it was matched; it is left out"
+        self._turns.matched(event, self._clock.shown, note)
+        self._turns.flush()
+        self._tell(event, f"an event is left out: {note}")
+        self._gave_up(event)
+
+    def _match(self, event: Event) -> None:
+        if event.kind in (InputKind.EVENT, InputKind.POSTED):
+            self.seen += 1
+            self._show(event.body)
+        self._let_time_pass(event.moment)
+        firings, note = self._timed.show(event)
+        if firings:
             self.matched += 1
-            self._timeline.tell(
-                Kind.EVENT,
-                f"{event.source}: {_short(event.body)}",
-                data={"event_id": event.id, "ruleset": self.ruleset.name},
-            )
-        for fired in firings:
-            firing = replace(fired, id=new_id("fi"))
-            self._timeline.tell(
-                Kind.RULE,
-                f"rule “{firing.rule}” of “{firing.ruleset}” fired",
-                data={
-                    "firing": firing.id,
-                    "ruleset": firing.ruleset,
-                    "rule": firing.rule,
-                    "event_ids": list(firing.event_ids),
-                    "matches": _bounded(firing.matches),
-                },
-            )
-            await self._act(firing)
+            self._fire(event, firings)
+            return
+        self._turns.matched(event, self._clock.shown, note)
+        if note:
+            self._tell(event, "an event could not be matched; see the log")
 
+    def _let_time_pass(self, until: int) -> None:
+        for firings in self._timed.ticks(until):
+            if firings:
+                tick = self.queue.noun({}, InputKind.TICK)
+                self._fire(tick, firings)
 
-def _bounded(matches: Mapping[str, JSON]) -> dict[str, Any]:
-    """What matched, for the record: the journal has no facts, and nothing the rules added.
+    def _fire(self, event: Event, firings: Sequence[Firing]) -> None:
+        """Record what fired, then hand it to the actions: nothing can come between."""
+        try:
+            with self._record.transaction():
+                if event.kind is InputKind.TICK:
+                    self._record.add([event])
+                named = self._turns.fired(event, self._clock.shown, firings)
+        except Exception as error:
+            # The matcher knows of it and the record does not: only a restart brings them together.
+            self._broken = error
+            self.queue.wake.set()
+            raise
+        for firing in named:
+            self._actors.take(firing)
 
-    A message larger than the limit is left out; an event among them is in the journal."""
-    room, kept = MAX_TOLD_BYTES, dict[str, Any]()
-    for alias, body in matches.items():
-        room -= len(json.dumps(body))
-        kept[alias] = body if room >= 0 else None
-    return kept
+    def _save(self) -> None:
+        with self._record.transaction():
+            self._turns.flush()
+            self._memory.save(self._matcher, self._turns.last)
 
-
-def _short(body: JSON) -> str:
-    text = str({key: value for key, value in body.items() if key != "meta"})
-    text = "".join(char if char.isprintable() else " " for char in text)
-    return text if len(text) <= 160 else f"{text[:159]}…"
+    def _tell(self, event: Event, text: str) -> None:
+        data = {"event_id": event.id, "ruleset": self.ruleset.name}
+        self._timeline.tell(Kind.EVENT, text, data=data)

@@ -1,11 +1,15 @@
-"""The rulesets of one edition at work: sources feed loops, loops feed dispatchers."""
+"""The rulesets of one edition at work: sources feed loops, loops feed dispatchers.
+
+A start goes: what each matcher knew, then what was matched after that, shown again in silence;
+firings that an earlier engine left; events that were accepted and not matched; then the sources.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from selfheal.actions import Dispatcher, Services
@@ -15,12 +19,14 @@ from selfheal.daemon.host_facts import gather_host_facts
 from selfheal.daemon.journal_queue import GroupCommit, JournalQueue
 from selfheal.daemon.loading import Edition, ReadySource
 from selfheal.daemon.options import Options
+from selfheal.daemon.restoring import Memory
+from selfheal.daemon.ruleset_clock import RulesetClock
 from selfheal.daemon.ruleset_loop import RulesetLoop
 from selfheal.errors import ExecutionError, NotFoundError, SourceError, StoreError
 from selfheal.filters import apply_filters
-from selfheal.model import Kind, Ruleset
-from selfheal.ports import JSON, Journal
-from selfheal.rules import build_matcher
+from selfheal.model import Event, FiringState, Kind, Ruleset, Unfinished
+from selfheal.ports import JSON, Matcher, Record
+from selfheal.rules import build_matcher, rules_digest
 from selfheal.sources import EventLimits, ReportKind, SourceReport, run_source
 
 log = logging.getLogger(__name__)
@@ -38,19 +44,22 @@ class RunningRulesets:
         self,
         edition: Edition,
         project: Project,
-        journal: Journal,
+        record: Record,
         services: Services,
         options: Options,
     ) -> None:
         self._edition = edition
         self._project = project
-        self._journal = journal
+        self._record = record
         self._services = services
         self._options = options
         self._timeline = services.timeline
         self._clock = services.clock
         self._loops: dict[str, RulesetLoop] = {}
         self._dispatchers: dict[str, Dispatcher] = {}
+        self._matchers: dict[str, tuple[Matcher, Callable[[], Matcher]]] = {}
+        self._restored = False
+        self._telling: set[asyncio.Task[None]] = set()
         self._loop_tasks: list[asyncio.Task[None]] = []
         self._source_tasks: list[asyncio.Task[None]] = []
         self.sources_failed = 0
@@ -58,12 +67,28 @@ class RunningRulesets:
 
     def prepare(self) -> None:
         """Build every ruleset; nothing runs yet. Raises SelfhealError for what can't be built."""
-        commit = GroupCommit(self._journal)
+        commit = GroupCommit(self._record)
         for ruleset in self._edition.rulesets:
             self._build_loop(ruleset, commit)
 
+    def restore(self, under_way: Collection[str] = ()) -> None:
+        """Take up what the record says was left; firings `under_way` are in somebody's hands."""
+        self._restored = True
+        note = "no ruleset of that name is there any more"
+        if given_up := self._record.give_up_unmatched(list(self._loops), note):
+            self._timeline.tell(Kind.ENGINE, f"{given_up} accepted events are left out: {note}")
+        for name, loop in self._loops.items():
+            if lost := loop.restore(*self._matchers.pop(name)):
+                text = f"ruleset {name}: {lost}"
+                self._timeline.tell(Kind.ENGINE, text, data={"ruleset": name})
+        for left in self._record.unfinished_firings():
+            if left.firing.id not in under_way:
+                self._resume(left)
+
     async def start(self, source_failed: Callable[[str], None]) -> None:
         """Start every ruleset, with the facts of its hosts if it wants them, then every source."""
+        if not self._restored:
+            self.restore()
         for name, loop in self._loops.items():
             self._loop_tasks.append(asyncio.create_task(loop.run(), name=f"ruleset {name}"))
         for ruleset in self._edition.rulesets:
@@ -127,27 +152,82 @@ class RunningRulesets:
         while not self.idle:
             await self._clock.sleep(POLL_SECONDS)
 
+    async def hand_over(self, new: RunningRulesets) -> None:
+        """Let other rulesets go on where these are; what has fired is still acted on here."""
+        await self.stop_sources()
+        await _cancel(self._loop_tasks)
+        # From here on nothing else runs until the new ones know all that is on record.
+        self._end_loops()
+        new.restore({each for one in self._dispatchers.values() for each in one.under_way})
+        for name, loop in self._loops.items():
+            if name in new._loops:
+                loop.queue.hand_to(new._loops[name].queue)
+        self._loops.clear()
+        self._loop_tasks.clear()
+
     async def close(self) -> int:
-        """End everything, finished or not; return how much of what was accepted was not done."""
+        """End everything, finished or not; return how much is left for the next engine to do."""
         await self.stop_sources()
         await _cancel(self._loop_tasks)
         waiting = sum(len(loop.queue) for loop in self._loops.values())
-        return waiting + sum([await one.close() for one in self._dispatchers.values()])
+        unfinished = sum([await one.close() for one in self._dispatchers.values()])
+        self._end_loops()
+        await asyncio.gather(*self._telling)
+        return waiting + unfinished
+
+    def _end_loops(self) -> None:
+        for loop in self._loops.values():
+            if self._restored:
+                loop.end()
+        for matcher, _ in self._matchers.values():
+            matcher.close()
 
     def _build_loop(self, ruleset: Ruleset, commit: GroupCommit) -> None:
-        config = self._project.config
-        dispatcher = Dispatcher(ruleset, self._services)
-        loop = RulesetLoop(
+        config, name = self._project.config, ruleset.name
+        clock = RulesetClock(self._clock)
+        build = functools.partial(build_matcher, ruleset, config.vars, clock, config.join_engine)
+        self._matchers[name] = build(), build
+        self._dispatchers[name] = Dispatcher(ruleset, self._services)
+        self._loops[name] = RulesetLoop(
             ruleset,
-            build_matcher(ruleset, config.vars, self._clock, config.join_engine),
-            JournalQueue(ruleset.name, commit, self._clock, config.queue_size),
-            dispatcher.act,
+            JournalQueue(name, self._record, commit, clock, config.queue_size),
+            self._dispatchers[name],
+            self._record,
             self._timeline,
-            self._clock,
-            self._show if self._options.print_events else lambda event: None,
+            clock,
+            Memory(name, rules_digest(ruleset, config.vars), self._record, clock),
+            show=self._show if self._options.print_events else lambda event: None,
+            gave_up=self._left_out,
         )
-        self._dispatchers[ruleset.name] = dispatcher
-        self._loops[ruleset.name] = loop
+
+    def _resume(self, left: Unfinished) -> None:
+        """Act on what an earlier engine left, if the rule still says the same."""
+        firing = left.firing
+        dispatcher = self._dispatchers.get(firing.ruleset)
+        if dispatcher is not None and dispatcher.knows(left):
+            dispatcher.resume(left)
+            return
+        note = "its rule is gone, or has other actions now"
+        with self._record.transaction():
+            self._record.end_firing(firing.id, FiringState.DROPPED, note)
+            text = (
+                f"rule “{firing.rule}” of “{firing.ruleset}” had fired and is not acted on: {note}"
+            )
+            self._timeline.tell(Kind.RULE, text, data={"firing": firing.id})
+        done = ", ".join(left.actions[: left.next_action]) or "nothing"
+        self._tell_human(text, f"Done so far: {done}. Of: {', '.join(left.actions)}.")
+
+    def _left_out(self, event: Event) -> None:
+        text = f"an event of ruleset “{event.ruleset}” is left out"
+        self._tell_human(text, f"{event.id}: the engine ended each time it was to be matched.")
+
+    def _tell_human(self, subject: str, body: str) -> None:
+        task = asyncio.create_task(self._told(subject, body))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _told(self, subject: str, body: str) -> None:
+        await self._services.human(subject, body, {})
 
     def _show(self, event: JSON) -> None:
         banner(self._services.out, self._clock, "event received", pretty(event))
@@ -161,7 +241,7 @@ class RunningRulesets:
             self._timeline.tell(Kind.ENGINE, text, data={"ruleset": ruleset.name})
             return
         for fact in facts:
-            await self._loops[ruleset.name].assert_fact(fact)
+            await _renew(self._loops[ruleset.name], fact)
 
     async def _run_source(
         self, ready: ReadySource, ruleset: str, failed: Callable[[str], None]
@@ -205,3 +285,13 @@ async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
         _, deaf = await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
         for task in deaf:
             log.error("%s does not end; it is left behind", task.get_name())
+
+
+async def _renew(loop: RulesetLoop, fact: JSON) -> None:
+    """Put a host's facts in the place of those an earlier engine gathered."""
+    old = [one for one in loop.facts() if one.get("meta") == fact["meta"]]
+    if fact not in old:
+        await loop.assert_fact(fact)
+    for each in old:
+        if each != fact:
+            await loop.retract_fact(each, partial=False)

@@ -85,8 +85,9 @@ class Journal(Protocol):
         """What was accepted and is not matched, in order of acceptance."""
         ...
 
-    def matched_after(self, ruleset: str, turn: int) -> list[Event]:
-        """What was matched after that turn, in order of turn."""
+    def matched_after(self, ruleset: str, turn: int, limit: int) -> list[Event]:
+        """What was matched in the `limit` turns after that one, in order of turn; `moment` is
+        the one at which it was matched."""
         ...
 
     def give_up_unmatched(self, rulesets: Collection[str], note: str) -> int:

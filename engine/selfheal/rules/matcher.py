@@ -62,6 +62,7 @@ class RulesetMatcher:
             for number, each in enumerate(self._watchers)
             if isinstance(each, AbsenceRule)
         }
+        self._throttled = [each for each in self._watchers if isinstance(each, ThrottledRule)]
         joined = [each for each in self._watchers if isinstance(each, JoinedRule)]
         self._engine = open_join_engine([rule.shape for rule in joined], engine)
         for rule_of_many in joined:
@@ -125,8 +126,7 @@ class RulesetMatcher:
     @property
     def size(self) -> int:
         """See `ports.Matcher`."""
-        throttled = (each for each in self._watchers if isinstance(each, ThrottledRule))
-        return len(self._memory) + sum(rule.remembered for rule in throttled)
+        return len(self._memory) + sum(rule.remembered for rule in self._throttled)
 
     def state(self) -> tuple[JSON, list[str]]:
         """See `ports.Matcher`."""
@@ -154,11 +154,10 @@ class RulesetMatcher:
     @property
     def dropped(self) -> Mapping[str, int]:
         """What the limits on memory cost so far: messages, throttle groups, combinations."""
-        throttled = [each for each in self._watchers if isinstance(each, ThrottledRule)]
         joined = [each for each in self._watchers if isinstance(each, JoinedRule)]
         return {
             "messages": self._memory.dropped,
-            "groups": sum(rule.dropped for rule in throttled),
+            "groups": sum(rule.dropped for rule in self._throttled),
             "combinations": sum(rule.given_up for rule in joined),
         }
 

@@ -17,8 +17,10 @@ INSERT INTO events (
     :id, :source, :received_at, :body, :meta, :ruleset, :kind, :moment, :origin, :tries
 ) ON CONFLICT (origin) WHERE origin != '' DO NOTHING
 """
-_MARK = "UPDATE events SET turn = ?, moment = ?, note = ?, matched_at = ? WHERE id = ?"
-_REPLAY = "SELECT * FROM events WHERE ruleset = ? AND turn > ? ORDER BY turn"
+_MARK = """
+UPDATE events SET turn = ?, matched_moment = ?, note = ?, matched_at = ? WHERE id = ?
+"""
+_REPLAY = "SELECT * FROM events WHERE ruleset = ? AND turn > ? AND turn <= ? ORDER BY turn"
 _BACKLOG = "SELECT * FROM events WHERE ruleset = ? AND turn IS NULL ORDER BY seq"
 _GIVE_UP = """
 UPDATE events SET turn = 0, matched_at = ?, note = ?
@@ -65,8 +67,9 @@ class Events(Repository):
     def unmatched(self, ruleset: str) -> list[Event]:
         return [from_row(Event, row) for row in self._db.rows(_BACKLOG, (ruleset,))]
 
-    def matched_after(self, ruleset: str, turn: int) -> list[Event]:
-        return [from_row(Event, row) for row in self._db.rows(_REPLAY, (ruleset, turn))]
+    def matched_after(self, ruleset: str, turn: int, limit: int) -> list[Event]:
+        rows = self._db.rows(_REPLAY, (ruleset, turn, turn + limit))
+        return [from_row(Event, row | {"moment": row["matched_moment"]}) for row in rows]
 
     def give_up_unmatched(self, rulesets: Collection[str], note: str) -> int:
         with self._db.writing():

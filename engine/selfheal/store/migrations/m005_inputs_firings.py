@@ -21,6 +21,7 @@ CREATE TABLE events (
     origin TEXT NOT NULL,
     tries INTEGER NOT NULL,
     turn INTEGER,
+    matched_moment INTEGER,
     matched_at FLOAT,
     note TEXT NOT NULL DEFAULT ''
 )
