@@ -65,9 +65,15 @@ class Life:
             while not _answers(port):
                 late = time.time() - self.began > READY_WITHIN
                 if not self.alive or late:
-                    raise NeverReadyError("it hangs" if late else "it ended by itself")
+                    why = "it hangs" if late else f"it ended by itself: {self.last_words()}"
+                    raise NeverReadyError(why)
                 time.sleep(0.005)
             self.ready_after = self.ready_after or time.time() - self.began
+
+    def last_words(self) -> str:
+        """Return the end of what it has logged."""
+        log = (self._site.folder / "engine.log").read_text(errors="replace").strip()
+        return " / ".join(log.splitlines()[-3:])
 
     def kill(self) -> None:
         """`kill -9`, and wait until it is gone."""

@@ -34,7 +34,9 @@ _WAITING = (
 @project_option
 @output_option
 def command(folder: Path, output: str) -> None:
-    """Tell what the engine is doing, and what became of everything it took in.
+    """Tell what the engine is doing.
+
+    It also says what became of everything that was taken in.
 
     `events` are accepted, and of these matched or not yet; `faults` are counted by state, and
     `fault_reports` is how often they were reported, repeats included; `healings` are counted by
