@@ -53,7 +53,11 @@ class Upkeep(Repository):
                 yield from self._sweep(sweep, now - age)
 
     def prunable(self, now: float, limits: Retention) -> Mapping[str, int]:
-        """Count by noun what `prune` would make go by age."""
+        """Count by noun what `prune` would make go by age; deletes nothing.
+
+        Sums up first what is over, as `prune` does: what is not summed up can't go."""
+        for _ in self._paced("summed_up", self._sum_up):
+            pass
         counts = {}
         for sweep in SWEEPS:
             statement = f"SELECT count(*) AS found FROM ({sweep.select})"  # noqa: S608 (the code's own text)
@@ -91,6 +95,12 @@ class Upkeep(Repository):
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file as far as readers allow; waits for nobody."""
         self._db.rows("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def vacuum(self) -> None:
+        """Rewrite the file whole; nobody else can write meanwhile, and it needs as much room."""
+        self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        self._db.execute("VACUUM")
+        self._db.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _sweep(self, sweep: Sweep, cutoff: float) -> Iterator[Pruned]:
         find = f"INSERT INTO going {sweep.select}"

@@ -5,7 +5,10 @@ One file a step; the number in its name is its place in the order.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfheal.clock import Clock
@@ -67,6 +70,21 @@ def migrate(db: Connection, clock: Clock) -> None:
                 db.execute(_HISTORY)
                 row = {"number": number, "name": step.__name__, "applied_at": clock.now()}
                 db.insert("migrations", row)
+
+
+def format_of(path: Path) -> int:
+    """Return how many steps the file has had, without changing it. Raises StoreError."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as raw:
+            (there,) = raw.execute(
+                "SELECT count(*) FROM sqlite_master WHERE name = 'migrations'"
+            ).fetchone()
+            if not there:
+                return 0
+            (number,) = raw.execute("SELECT max(number) FROM migrations").fetchone()
+            return int(number or 0)
+    except sqlite3.Error as error:
+        raise StoreError(f"the record {path} can't be read: {error}") from error
 
 
 def _applied(db: Connection) -> int:
