@@ -12,6 +12,7 @@ VERBS = {
     "approvals": "List and show what people are asked, and what was approved ahead.",
     "approve": "Say yes to what the engine asks, or will ask.",
     "autonomy": "See and set what rules may do by themselves.",
+    "db": "Keep the record in order: migrate, back up, prune, check.",
     "demo": "Watch a real fault be healed, in a temporary folder.",
     "deny": "Say no to what the engine asks.",
     "doctor": "Check what this machine has and lacks.",
