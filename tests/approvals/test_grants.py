@@ -143,3 +143,18 @@ def test_revoking(bench: Make) -> None:
     assert record.grants()[0].revoked_at == now
     with pytest.raises(NotFoundError):
         record.revoke_grant("gr-nobody", now)
+
+
+async def test_what_was_used_stays_used(bench: Make) -> None:
+    """When the healing is pruned from the record its approval goes too, and the grant is no less
+    used up for that."""
+    one = bench()
+    grant = granted(one)
+    healing = one.healing()
+    async with one.asking(healing) as task:
+        await asyncio.wait_for(task, 5)
+    one.record.db.execute("DELETE FROM healings")  # type: ignore[attr-defined]
+    assert one.record.approvals() == []
+    assert one.record.grant(grant.id).used == 1
+    async with one.asking(one.healing()):
+        assert one.pending()

@@ -66,18 +66,18 @@ _TABLES = (
     """
     CREATE TABLE grant_uses (
         grant_id TEXT NOT NULL REFERENCES grants (id) ON DELETE CASCADE,
-        approval_id TEXT NOT NULL REFERENCES approvals (id) ON DELETE CASCADE,
+        approval_id TEXT NOT NULL,
         at FLOAT NOT NULL,
         PRIMARY KEY (grant_id, approval_id)
     )
     """,
-    "CREATE INDEX uses_of_approval ON grant_uses (approval_id)",
 )
 
 
 def m008_approvals(db: Database) -> None:
     """Approvals, their answers, used links; grants and what they were used for.
 
-    An approval goes with its healing, and what belongs to it goes with it."""
+    An approval goes with its healing, and what belongs to it goes with it. The use of a grant
+    stays: without it the grant could be used once more."""
     for statement in _TABLES:
         db.execute(statement)
