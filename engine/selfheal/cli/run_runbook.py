@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--check", is_flag=True, help="Ansible's check mode: tell what would change.")
 @click.option("--diff", is_flag=True, help="Show what changes in files.")
 @click.option("--from-step", default=1, show_default=True, help="Begin at this step.")
+@click.option("--wait", is_flag=True, help="Wait while others work on the same resource.")
 @click.option("-y", "--yes", is_flag=True, help="Approve a runbook of high risk.")
 @project_option
 def command(
@@ -47,6 +48,7 @@ def command(
     check: bool,
     diff: bool,
     from_step: int,
+    wait: bool,
     yes: bool,
     folder: Path,
 ) -> None:
@@ -54,8 +56,9 @@ def command(
 
     Runs the steps of the solution NAME, its validation, and on failure its rollback. Exit code
     0: healed (or, with --check, the steps ended well). 1: failed, or nothing proves the
-    recovery. 11: needs --yes. 12: failed and rolled back. 13: the rollback failed, too. 130:
-    interrupted, and what ran was rolled back.
+    recovery. 10: somebody else works on the same resource (see --wait). 11: needs --yes. 12:
+    failed and rolled back. 13: the rollback failed, too. 130: interrupted, and what ran was
+    rolled back.
     """
     from selfheal.daemon.by_hand import ByHand, find_solution
     from selfheal.daemon.masked_output import mask_process
@@ -83,14 +86,14 @@ def command(
         return
     if solution.risk.level >= project.config.approval.risk.level and not (yes or check):
         _ask(name, solution.risk.value)
-    raise Exit(_run(project, wanted))
+    raise Exit(_run(project, wanted, wait))
 
 
-def _run(project: Project, wanted: ByHand) -> int:
+def _run(project: Project, wanted: ByHand, wait: bool) -> int:
     from selfheal.daemon.by_hand import run_by_hand
 
     with opened_record(project, wanted.secrets) as record:
-        work = run_by_hand(project, record, wanted, time.time(), _show)
+        work = run_by_hand(project, record, wanted, time.time(), _show, wait=wait)
         healing, interrupted = asyncio.run(work)
     outcome = healing.outcome or Outcome.UNKNOWN
     click.echo(f"{outcome.value}: {healing.reason} ({healing.id})", err=True)

@@ -5,18 +5,37 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from selfheal.clock import SystemClock
 from selfheal.config import Project
-from selfheal.daemon.leases import lease, reclaim
+from selfheal.daemon.leases import by_hand_holder, death_of_holders, lease, reclaim
 from selfheal.daemon.loading import load_edition
 from selfheal.daemon.options import Options
-from selfheal.errors import NotFoundError
+from selfheal.errors import ExecutionError, NotFoundError
 from selfheal.masking import Secrets
-from selfheal.model import Entry, Healing, HealingState, Solution, new_id
+from selfheal.model import (
+    Entry,
+    Healing,
+    HealingState,
+    Lock,
+    Refusal,
+    Refused,
+    Solution,
+    Stage,
+    Verdict,
+    new_id,
+)
 from selfheal.ports import Record
-from selfheal.recovery import AnsibleRunner, LiveVariables, SqliteRuntime
+from selfheal.recovery import (
+    AnsibleRunner,
+    LiveVariables,
+    OpenGate,
+    SqliteRuntime,
+    locks_of,
+    told_locks,
+)
 
 POLL_SECONDS = 0.05
 
@@ -86,26 +105,20 @@ def find_solution(project: Project, name: str, secrets: Secrets) -> Solution:
 
 
 async def run_by_hand(
-    project: Project, record: Record, wanted: ByHand, now: float, show: Callable[[Entry], None]
+    project: Project,
+    record: Record,
+    wanted: ByHand,
+    now: float,
+    show: Callable[[Entry], None],
+    *,
+    wait: bool = False,
 ) -> tuple[Healing, bool]:
     """Run the runbook to its end, showing its story; return the healing, and True if interrupted.
 
-    The first SIGINT or SIGTERM stops it as a message: the running step is ended, what ran is
-    rolled back. Runs whose process has died are ended first: they hold up nobody.
+    When somebody else works on what it would work on it is refused, or waits with `wait`. The
+    first SIGINT or SIGTERM stops it as a message: the running step is ended, what ran is rolled
+    back. Runs whose process has died are ended first: they hold up nobody.
     """
-    reclaim(record, project.state, now)
-    healing = wanted.healing(project, now)
-    with lease(project.state, healing.id):
-        return await _run(project, record, healing, wanted, show)
-
-
-async def _run(
-    project: Project,
-    record: Record,
-    healing: Healing,
-    wanted: ByHand,
-    show: Callable[[Entry], None],
-) -> tuple[Healing, bool]:
     runner = AnsibleRunner(
         project.root,
         project.state,
@@ -113,13 +126,49 @@ async def _run(
         inventory=project.inventory,
         mask=wanted.secrets.mask,
     )
+    for ident in reclaim(record, project.state, now):
+        await runner.end_processes(ident)
+    healing = wanted.healing(project, now)
+    healing = replace(healing, locks=await _locks(wanted, healing, runner))
+    with lease(project.state, healing.id):
+        return await _run(project, record, runner, healing, wanted, show, wait)
+
+
+async def _locks(wanted: ByHand, healing: Healing, runner: AnsibleRunner) -> tuple[str, ...]:
+    """Return what the run locks: its target, and each host that it is limited to."""
+    pattern = wanted.limit or ("" if wanted.target else ",".join(wanted.solution.hosts))
+    hosts: tuple[str, ...] = ()
+    if pattern in ("all", "*"):
+        hosts = ("*",)
+    elif pattern:
+        try:
+            hosts = await runner.hosts_of(pattern, wanted.inventory)
+        except ExecutionError:
+            hosts = ("*",)  # in doubt all of them; the run itself will say what is wrong
+    return locks_of(healing.ladder, healing.context, hosts)
+
+
+async def _run(
+    project: Project,
+    record: Record,
+    runner: AnsibleRunner,
+    healing: Healing,
+    wanted: ByHand,
+    show: Callable[[Entry], None],
+    wait: bool,
+) -> tuple[Healing, bool]:
+    is_dead = death_of_holders(project.state, SystemClock())
     runtime = SqliteRuntime(
         record,
         runner,
+        gate=OpenGate() if wait else FreeOrNot(record, is_dead),
         known_hosts=runner.hosts,
+        hosts_of=runner.hosts_of,
         prometheus_url=project.config.prometheus_url,
         live=LiveVariables({**project.config.vars, **wanted.variables}, wanted.variables),
         poll=POLL_SECONDS,
+        holder=by_hand_holder(),
+        is_dead=is_dead,
     )
     interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -140,6 +189,7 @@ async def _run(
             await asyncio.wait({finished}, timeout=POLL_SECONDS)
     finally:
         watcher.cancel()
+        await runtime.abort()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
 
@@ -147,3 +197,19 @@ async def _run(
 async def _stop_when(asked: asyncio.Event, runtime: SqliteRuntime, healing_id: str) -> None:
     await asked.wait()
     await runtime.stop(healing_id, "the operator interrupted it")
+
+
+class FreeOrNot(OpenGate):
+    """Refuses to begin while somebody else holds a lock: an operator need not wait unasked."""
+
+    def __init__(self, record: Record, is_dead: Callable[[Lock], bool]) -> None:
+        super().__init__()
+        self._record = record
+        self._is_dead = is_dead
+
+    async def check(self, healing: Healing, rung: int, stage: Stage) -> Refused | None:
+        """Look before the locks are taken."""
+        held = [one for one in self._record.locks_against(healing) if not self._is_dead(one)]
+        if stage is not Stage.START or not held:
+            return None
+        return Refused(Refusal.LOCKED, told_locks(held), Verdict.STOP)

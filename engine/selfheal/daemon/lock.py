@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from selfheal.errors import StoreError
@@ -16,33 +17,80 @@ def _lock_file(state: Path) -> Path:
     return state / "engine.lock"
 
 
+STANDBY_POLL = 0.1
+"""Seconds between two looks of a standby at the lock."""
+
+
 @contextlib.contextmanager
 def engine_lock(state: Path) -> Iterator[None]:
     """Hold the record in `state` for this engine; StoreError, naming the holder, when taken."""
+    with _opened(state) as descriptor:
+        if not _taken(descriptor):
+            holder = _holder(descriptor) or "unknown"
+            raise StoreError(
+                f"another engine (pid {holder}) works on {state}; stop it first, or wait for its "
+                "end with --standby"
+            )
+        _sign(descriptor)
+        yield
+
+
+@contextlib.asynccontextmanager
+async def standby_lock(
+    state: Path, stop: asyncio.Event, on_wait: Callable[[int | None], None] = lambda holder: None
+) -> AsyncIterator[bool]:
+    """Wait until no other engine holds the record in `state`, then hold it; gives True.
+
+    Gives False, with nothing held, once `stop` is set. `on_wait` is told the holder's process id
+    when there is one to wait for, and again when it is another."""
+    with _opened(state) as descriptor:
+        told: list[int | None] = []
+        while not stop.is_set() and not _try(descriptor):
+            if (holder := _holder(descriptor)) not in told[-1:]:
+                told.append(holder)
+                on_wait(holder)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), STANDBY_POLL)
+        if not stop.is_set():
+            _sign(descriptor)
+        yield not stop.is_set()
+
+
+@contextlib.contextmanager
+def _opened(state: Path) -> Iterator[int]:
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(_lock_file(state), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        if not _taken(descriptor):
-            holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
-            raise StoreError(
-                f"another engine (pid {holder or 'unknown'}) works on {state}; stop it first"
-            )
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _sign(descriptor: int) -> None:
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+
+
+def _holder(descriptor: int) -> int | None:
+    """Return the process id in the lock file; None when there is none (yet)."""
+    text = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+    return int(text) if text.isdigit() else None
+
+
+def _try(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _taken(descriptor: int) -> bool:
     """Take the lock; `status` looks at it for a moment, which is no reason not to start."""
     for _ in range(10):
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(0.02)
-        else:
+        if _try(descriptor):
             return True
+        time.sleep(0.02)
     return False
 
 
@@ -55,8 +103,7 @@ def holder_of(state: Path) -> int | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        text = os.read(descriptor, 32).decode("ascii", "replace").strip()
-        return int(text) if text.isdigit() else None
+        return _holder(descriptor) or 0  # it is just signing it
     finally:
         os.close(descriptor)
     return None

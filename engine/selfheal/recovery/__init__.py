@@ -1,5 +1,6 @@
 """Recovery: carries a healing up the ladder, proves it, or undoes it."""
 
+from selfheal.recovery.admission import told_locks
 from selfheal.recovery.executors import AnsibleRunner, MemoryRunner, scrub_leftovers
 from selfheal.recovery.open_gate import HookGate, OpenGate
 from selfheal.recovery.requests import LiveVariables
@@ -17,4 +18,5 @@ __all__ = [
     "host_name",
     "locks_of",
     "scrub_leftovers",
+    "told_locks",
 ]

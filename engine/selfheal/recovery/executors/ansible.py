@@ -95,8 +95,12 @@ class AnsibleRunner:
         runs = await asyncio.to_thread(marked_runs, self._site.private / "artifacts")
         ours = {*living, *self._running, INVENTORY_RUN}
         orphans = {ident: count for ident, count in runs.items() if ident not in ours}
-        await asyncio.gather(*(self._end(ident) for ident in orphans))
+        await asyncio.gather(*(self.end_processes(ident) for ident in orphans))
         return orphans
+
+    async def end_processes(self, ident: str) -> None:
+        """End every process of a run that nobody waits for any more."""
+        await self._end(ident)
 
     async def hosts(self, inventory: str = "") -> frozenset[str]:
         """Return the names of all hosts of that inventory (empty: the project's).
@@ -110,11 +114,12 @@ class AnsibleRunner:
         Raises ExecutionError when Ansible can't read the inventory or the pattern."""
         return await self._inventory.hosts_of(pattern, inventory)
 
-    async def groups_of(self, host: str, inventory: str = "") -> frozenset[str]:
-        """Return the groups that a host is in, theirs included; `all` and `ungrouped` are not told.
+    async def groups(self, inventory: str = "") -> Mapping[str, frozenset[str]]:
+        """Return each group's hosts, those of its children included; `all` and `ungrouped` are
+        not told.
 
         Raises ExecutionError when Ansible can't read the inventory."""
-        return await self._inventory.groups_of(host, inventory)
+        return await self._inventory.groups(inventory)
 
     async def _run(self, run: _Run) -> PlaybookResult:
         started_at = self._clock.now()

@@ -47,10 +47,9 @@ class InventoryHosts:
         """See `AnsibleRunner.hosts`."""
         return (await self._listing(self._site.inventory_for(inventory))).hosts
 
-    async def groups_of(self, host: str, inventory: str = "") -> frozenset[str]:
-        """See `AnsibleRunner.groups_of`."""
-        listing = await self._listing(self._site.inventory_for(inventory))
-        return frozenset(name for name, hosts in listing.groups.items() if host in hosts)
+    async def groups(self, inventory: str = "") -> Mapping[str, frozenset[str]]:
+        """See `AnsibleRunner.groups`."""
+        return (await self._listing(self._site.inventory_for(inventory))).groups
 
     async def hosts_of(self, pattern: str, inventory: str = "") -> tuple[str, ...]:
         """See `AnsibleRunner.hosts_of`."""

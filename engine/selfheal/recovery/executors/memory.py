@@ -54,7 +54,7 @@ class MemoryRunner:
         groups: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.artifacts: dict[str, PlaybookResult] = {}
-        self.groups = dict(groups or {})
+        self._groups = {name: frozenset(hosts) for name, hosts in (groups or {}).items()}
         self.requests: list[PlaybookRequest] = []
         self.known_hosts = frozenset(known_hosts)
         self._clock = clock or SystemClock()
@@ -117,14 +117,13 @@ class MemoryRunner:
 
     async def hosts_of(self, pattern: str, inventory: str = "") -> tuple[str, ...]:
         """Return the hosts of a list of names of hosts and groups; `all` are all of them."""
-        groups = {"all": self.known_hosts, **self.groups}
-        names = pattern.split(",")
-        found = {host for name in names for host in groups.get(name, [name])}
+        groups = {"all": self.known_hosts, **self._groups}
+        found = {host for name in pattern.split(",") for host in groups.get(name, [name])}
         return tuple(sorted(found & self.known_hosts))
 
-    async def groups_of(self, host: str, inventory: str = "") -> frozenset[str]:
-        """Return the groups that have the host."""
-        return frozenset(name for name, hosts in self.groups.items() if host in hosts)
+    async def groups(self, inventory: str = "") -> Mapping[str, frozenset[str]]:
+        """Return the groups that were given."""
+        return self._groups
 
     def _next_reply(self, name: str) -> Reply:
         replies = self._script.get(name) or [Reply()]
