@@ -83,7 +83,7 @@ class Storm(Strict):
     share: Percent = Field(
         Amount(50, is_percent=True), description="More of the inventory than this is unhealthy …"
     )
-    groups: Percent | None = Field(None, description="… or more than this of one group …")
+    groups: OrOff[Percent] = Field(None, description="… or more than this of one group …")
     min_hosts: int = Field(5, ge=1, description="… and at least so many hosts.")
     cool_down: Positive = Field(600.0, description="It ends when it was better for so long.")
     forget: Positive = Field(
@@ -110,7 +110,7 @@ class RampUp(Strict):
 class Targets(Strict):
     """A runbook over too much of the inventory is not run."""
 
-    max_share: Percent | None = Field(
+    max_share: OrOff[Percent] = Field(
         Amount(50, is_percent=True), description="Largest share of the inventory for one runbook."
     )
     min_inventory: int = Field(4, ge=1, description="In a smaller inventory shares mean nothing.")

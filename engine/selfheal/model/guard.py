@@ -35,7 +35,8 @@ class LabelMatcher:
     """With what; what is not there is compared as the empty text."""
 
     def __str__(self) -> str:
-        return f'{self.name}{self.op.value}"{self.value}"'
+        value = self.value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'{self.name}{self.op.value}"{value}"'
 
 
 class Scope(Enum):
