@@ -24,6 +24,7 @@ class Bench:
     clock: ManualClock
     config: Config = field(default_factory=Config)
     told: list[tuple[str, str, JSON]] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=lambda: ["the risk is high"])
 
     def __post_init__(self) -> None:
         self.approvals = Approvals(self.record, self.config, self.clock, self.tell)
@@ -41,7 +42,7 @@ class Bench:
         self, healing: Healing, rung: int = 0
     ) -> AsyncIterator[asyncio.Task[Approval]]:
         """An engine that asks; it is killed at the end of the block if it still waits."""
-        task = asyncio.create_task(self.approvals.ask(healing, rung, ["the risk is high"]))
+        task = asyncio.create_task(self.approvals.ask(healing, rung, self.reasons))
         await self.clock.advance(0)
         try:
             yield task

@@ -101,7 +101,9 @@ async def test_looking(tmp_path: Path, bench: Make) -> None:
             )
         }
     status, [incident], whole, [run], full, [approval], locks = answers.values()
-    assert (status["incidents_open"], status["approvals_pending"]) == (1, 1)
+    assert status["incidents"] == {"open": 1}
+    assert status["healings"] == {"queued": 1}
+    assert status["approvals"] == {"pending": 1}
     assert incident["id"] == whole["id"] == fault.incident_id
     assert whole["fault"]["id"] == fault.id
     assert [one["id"] for one in whole["runs"]] == [run["id"]] == [healing.id]
@@ -146,6 +148,17 @@ async def test_nothing_secret_leaves(tmp_path: Path, bench: Make) -> None:
             assert "******" in answer
         error = (await one.ask("GET", f"/api/runs/{SECRET}"))[1]["error"]
         assert SECRET not in error
+
+
+async def test_half_characters_do_no_harm(tmp_path: Path, bench: Make) -> None:
+    """A lone surrogate in an event's data is no reason for an answer or a page to fail."""
+    made = bench()
+    healing = made.healing(context={"target": "\ud800"})
+    async with site(tmp_path, made) as one:
+        status, data = await one.ask("GET", f"/api/runs/{healing.id}")
+        assert (status, data["context"]) == (200, {"target": "\ud800"})
+        body = {"why": "\ud800", "\udfff": 1}
+        assert (await one.ask("POST", "/api/approvals/ap-1/deny", json=body))[0] == 400
 
 
 async def test_pausing_and_resuming(tmp_path: Path, bench: Make) -> None:

@@ -132,6 +132,7 @@ async def test_the_page_is_masked_and_escaped(tmp_path: Path, bench: Make) -> No
     """A hostile target is text on the page, and a secret in it is blotted out."""
     made = bench()
     healing = made.healing(resource=f"<script>alert(1)</script> {SECRET}")
+    made.reasons = ["half a character: \ud800"]
     async with site(tmp_path, made) as one, made.asking(healing):
         body = (await one.stranger("GET", path_for(one, "")))[1]
     assert b"<script" not in body

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from selfheal.config import Api
 from selfheal.errors import SelfhealError
-from selfheal.web.pages import LinkPages
+from selfheal.web.pages import LinkPages, Shown
 from selfheal.web.problem import HttpProblem
 from selfheal.web.quiet import QuietConnection
 from selfheal.web.rate import Rate
@@ -82,14 +82,18 @@ class Door:
         reads = request.method in ("GET", "HEAD")
         if request.path == "/healthz" and reads:
             return self._health()
-        link = self._pages and self._pages.link(request.path)
-        if not (self._pages and link) or not (reads or request.method == "POST"):
-            return None
+        link = self._pages.link(request.path) if self._pages else None
+        if self._pages and link and (reads or request.method == "POST"):
+            return await self._linked(request, self._pages, link)
+        return None
+
+    async def _linked(
+        self, request: web.BaseRequest, pages: LinkPages, link: Shown
+    ) -> web.Response:
         try:
-            if reads:
-                return self._pages.show(link)
-            form = await self._body(request)
-            return self._pages.answer(link, _form(form))
+            if request.method != "POST":
+                return pages.show(link)
+            return pages.answer(link, _form(await self._body(request)))
         except HttpProblem as problem:
             return web.Response(status=problem.status)
         except SelfhealError:
@@ -121,7 +125,7 @@ class Door:
             return self._reply(503, {"error": "the record does not answer; see the engine's log"})
 
     def _reply(self, status: int, data: Any) -> web.Response:
-        text = json.dumps(self._routes.masked(data), ensure_ascii=False)
+        text = json.dumps(self._routes.masked(data))  # ASCII: half characters have no UTF-8
         return web.Response(status=status, text=text, content_type="application/json")
 
     async def _json(self, request: web.BaseRequest) -> Mapping[str, Any]:

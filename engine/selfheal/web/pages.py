@@ -111,7 +111,13 @@ class LinkPages:
             f"<title>selfheal</title><style>{_STYLE}</style></head><body>{body}</body></html>"
         )
         headers = {"Content-Security-Policy": _POLICY}
-        return web.Response(status=status, text=html, content_type="text/html", headers=headers)
+        return web.Response(
+            status=status,
+            body=html.encode("utf-8", "replace"),  # half characters have no UTF-8
+            content_type="text/html",
+            charset="utf-8",
+            headers=headers,
+        )
 
     def _question(self, approval: Approval) -> str:
         what = f"{approval.solution} on {approval.target}, {approval.risk.value} risk"
