@@ -55,7 +55,7 @@ async def webhook(
 async def test_an_event_of_each_post() -> None:
     """Body, path and headers are in the event, header names as they were sent."""
     async with webhook() as hook:
-        headers = {"X-GitHub-Event": "push", "Authorization": "Bearer x", "Cookie": "a=b"}
+        headers = {"X-GitHub-Event": "push", "Authorization": "Bearer xxxx", "Cookie": "a=b"}
         assert await hook.post({"a": 1}, "/some/where", headers=headers) == (200, "some/where")
         event = await hook.run.event()
     assert event["payload"] == {"a": 1}
@@ -231,13 +231,13 @@ def signature(secret: str, body: bytes, algo: str, form: str) -> str:
 async def test_hmac(algo: str, form: str, prefixed: bool) -> None:
     """A signed body is let in, with and without `<algo>=` before the signature."""
     args: dict[str, Any] = {
-        "hmac_secret": "key",
+        "hmac_secret": "signing",
         "hmac_algo": algo,
         "hmac_format": form,
         "hmac_header": "X-Sign",
     }
     body = '{"name": "Zoë"}'.encode()
-    value = signature("key", body, algo, form)
+    value = signature("signing", body, algo, form)
     async with webhook(**args) as hook:
         headers = {"X-Sign": f"{algo}={value}" if prefixed else value}
         assert (await hook.post(body, headers=headers))[0] == 200
@@ -249,8 +249,8 @@ async def test_hmac(algo: str, form: str, prefixed: bool) -> None:
 async def test_hmac_as_github_signs() -> None:
     """The defaults are GitHub's: sha256, hexadecimal, x-hub-signature-256."""
     body = b'{"a": 1}'
-    value = "sha256=" + hmac.new(b"key", body, hashlib.sha256).hexdigest()
-    async with webhook(hmac_secret="key") as hook:
+    value = "sha256=" + hmac.new(b"signing", body, hashlib.sha256).hexdigest()
+    async with webhook(hmac_secret="signing") as hook:
         assert (await hook.post(body, headers={"X-Hub-Signature-256": value}))[0] == 200
 
 

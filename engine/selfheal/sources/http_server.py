@@ -13,19 +13,25 @@ import dataclasses
 import hashlib
 import hmac
 import logging
+import math
 import ssl
+import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from selfheal.errors import EventError, SelfhealError, SourceError
+from selfheal.masking import SHORTEST
 from selfheal.sources.arguments import Arguments, Port, Seconds
+from selfheal.sources.door import Doors
 from selfheal.sources.events import EventLimits, parse_json
+from selfheal.sources.headers import shown_headers
+from selfheal.sources.rate_limit import RateLimit
 
 _LOG = logging.getLogger(__name__)
-_PRIVATE_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
 _DRAIN_SECONDS = 5.0
 
 Accept = Callable[[str, dict[str, str], Any], Awaitable[web.Response]]
@@ -39,7 +45,7 @@ class ServerArgs(Arguments):
     """Address to listen on; 0.0.0.0 for all."""
     port: Port
     """TCP port."""
-    token: SecretStr | None = Field(default=None, min_length=1)
+    token: SecretStr | None = Field(default=None, min_length=SHORTEST)
     """Senders must show it: `Authorization: Bearer <token>`."""
     certfile: str = ""
     """PEM certificate chain; with it the server speaks TLS only."""
@@ -51,7 +57,7 @@ class ServerArgs(Arguments):
     """PEM file of the authorities whose client certificates are let in; others are not."""
     capath: str = ""
     """The same as a folder."""
-    hmac_secret: SecretStr | None = Field(default=None, min_length=1)
+    hmac_secret: SecretStr | None = Field(default=None, min_length=SHORTEST)
     """Senders must sign the body with it."""
     hmac_algo: str = "sha256"
     """Hash of the signature."""
@@ -65,6 +71,18 @@ class ServerArgs(Arguments):
     """Time in which a sender must have sent its body."""
     max_requests: int = 64
     """Requests worked on at a time; the others wait, their bodies unread."""
+    keep_headers: list[str] = Field(default_factory=list)
+    """Headers for the event although their names look like a credential's."""
+    header_timeout: Seconds = 10.0
+    """Time in which the headers of a request must be there."""
+    max_connections: int = Field(default=1000, ge=1)
+    """Connections of all peers at a time."""
+    max_connections_per_peer: int = Field(default=200, ge=1)
+    """Connections of one peer; a proxy is one peer."""
+    rate_limit: float = Field(default=2000.0, gt=0)
+    """Requests a second of one peer, after a burst of ten times as many."""
+    total_rate_limit: float = Field(default=5000.0, gt=0)
+    """Requests a second of all peers, after a burst of ten times as many."""
 
     @field_validator("hmac_algo")
     @classmethod
@@ -87,18 +105,29 @@ async def serve(args: ServerArgs, name: str, limits: EventLimits, accept: Accept
     """Listen until cancelled; then no new requests, and those at work have 5 s to end.
 
     Answers 400 for what is no JSON, 401 without the right token or signature, 413 for a body
-    that is too large, 503 when the engine can't take events; anything else is `accept`'s answer.
+    that is too large, 429 with `Retry-After` to who asks too often, 503 when the engine can't take
+    events; anything else is `accept`'s answer.
     Raises `SourceError` for certificates that can't be used, `OSError` when the port is taken.
     """
     server = _Server(args, limits, accept)
     runner = web.AppRunner(server.application(), access_log=None, shutdown_timeout=_DRAIN_SECONDS)
     await runner.setup()
     try:
-        context = _tls_context(args, name)
-        await web.TCPSite(runner, args.host, args.port, ssl_context=context).start()
-        await asyncio.get_running_loop().create_future()
+        await _listen(server, runner, args, _tls_context(args, name))
     finally:
         await runner.cleanup()
+
+
+async def _listen(
+    server: _Server, runner: web.AppRunner, args: ServerArgs, context: ssl.SSLContext | None
+) -> None:
+    loop = asyncio.get_running_loop()
+    factory = server.doors.factory(cast(Callable[[], asyncio.Protocol], runner.server))
+    listening = await loop.create_server(factory, args.host, args.port, ssl=context)
+    try:
+        await loop.create_future()
+    finally:
+        listening.close()
 
 
 class _Server:
@@ -108,12 +137,29 @@ class _Server:
         most = min(args.max_body or limits.max_bytes, limits.max_bytes)
         self.limits = dataclasses.replace(limits, max_bytes=most)
         self.slots = asyncio.Semaphore(args.max_requests)
+        self.doors = Doors(args.max_connections_per_peer, args.max_connections, args.header_timeout)
+        self.rate = RateLimit(args.rate_limit, args.total_rate_limit, time.monotonic)
+        self.keep = frozenset(name.lower() for name in args.keep_headers)
 
     def application(self) -> web.Application:
-        app = web.Application(client_max_size=self.limits.max_bytes)
+        app = web.Application(client_max_size=self.limits.max_bytes, middlewares=[self._enter])
         app.router.add_get("/", self._status)
         app.router.add_post("/{endpoint:.*}", self._post)
         return app
+
+    @web.middleware
+    async def _enter(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        door = self.doors.of(request.transport)
+        if door:
+            door.request_begins()
+        try:
+            if wait := self.rate.wait(request.remote or ""):
+                headers = {"Retry-After": str(math.ceil(wait)), "Connection": "close"}
+                return web.Response(status=429, text="too many requests\n", headers=headers)
+            return await handler(request)
+        finally:
+            if door:
+                door.request_ends()
 
     async def _status(self, request: web.Request) -> web.Response:
         return web.Response(text="up")
@@ -144,11 +190,7 @@ class _Server:
         return await self._hand_over(request, payload)
 
     async def _hand_over(self, request: web.Request, payload: Any) -> web.Response:
-        headers = {
-            name: value
-            for name, value in request.headers.items()
-            if name.lower() not in _PRIVATE_HEADERS
-        }
+        headers = shown_headers(request.headers.items(), self.keep)
         try:
             return await self.accept(request.match_info["endpoint"], headers, payload)
         except EventError as error:

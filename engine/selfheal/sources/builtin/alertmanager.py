@@ -6,11 +6,15 @@ Each alert is an event of its own, `{"alert": …, "meta": {"hosts": […]}}`; u
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+
+from pydantic import Field
 
 from selfheal.errors import EventError
 from selfheal.ports import EventQueue
 from selfheal.sources.arguments import Port, parse_arguments
+from selfheal.sources.events import EventLimits
 from selfheal.sources.http_server import ServerArgs, serve
 from selfheal.sources.intake import deliver, limits_of
 
@@ -30,6 +34,10 @@ class Args(ServerArgs):
     """Between the keys of the two paths."""
     skip_original_data: bool = False
     """Put the alerts only."""
+    max_body: int | None = Field(default=16 * 1024 * 1024, gt=0)
+    """Most bytes of a request: of all its alerts together."""
+    max_alerts: int = Field(default=10_000, ge=1)
+    """Most alerts of one request; more are refused whole (413), naming the number."""
 
 
 async def main(queue: EventQueue, args: dict[str, Any]) -> None:
@@ -40,27 +48,42 @@ async def main(queue: EventQueue, args: dict[str, Any]) -> None:
 
     async def accept(endpoint: str, headers: dict[str, str], payload: Any) -> web.Response:
         meta = {"endpoint": endpoint, "headers": headers}
+        alerts = _alerts(payload, given)
+        if len(alerts) > given.max_alerts:
+            text = f"refused: {len(alerts)} alerts, more than max_alerts ({given.max_alerts})\n"
+            return web.Response(status=413, text=text)
+        if not given.skip_original_data:
+            await _deliver_whole(queue, {"payload": payload, "meta": meta}, len(alerts))
         refusal = None
-        for event in _events(payload, meta, given):
+        for alert in alerts:
             try:
-                await deliver(queue, event)
+                await deliver(queue, _event(alert, meta, given))
             except EventError as error:
                 refusal = error  # one bad alert must not keep back the others of its group
         if refusal is not None:
             raise refusal
         return web.Response(status=202, text="Received")
 
-    await serve(given, "alertmanager", limits_of(queue), accept)
+    await serve(given, "alertmanager", _of_all_alerts(limits_of(queue), given), accept)
 
 
-def _events(payload: Any, meta: dict[str, Any], args: Args) -> list[dict[str, Any]]:
-    events: list[dict[str, Any]] = []
-    if not args.skip_original_data:
-        events.append({"payload": payload, "meta": meta})
-    for alert in _alerts(payload, args):
-        hosts = _hosts(_at(alert, args.data_host_path, args.data_path_separator))
-        events.append({"alert": alert, "meta": {**meta, "hosts": hosts}})
-    return events
+def _of_all_alerts(limits: EventLimits, args: Args) -> EventLimits:
+    """A request may weigh more than an event: each of its alerts is one."""
+    return replace(limits, max_bytes=max(limits.max_bytes, args.max_body or 0))
+
+
+async def _deliver_whole(queue: EventQueue, event: dict[str, Any], alerts: int) -> None:
+    """A group too large for one event is still heard, alert by alert."""
+    try:
+        await deliver(queue, event)
+    except EventError:
+        if not alerts:
+            raise
+
+
+def _event(alert: Any, meta: dict[str, Any], args: Args) -> dict[str, Any]:
+    hosts = _hosts(_at(alert, args.data_host_path, args.data_path_separator))
+    return {"alert": alert, "meta": {**meta, "hosts": hosts}}
 
 
 def _alerts(payload: Any, args: Args) -> list[Any]:
