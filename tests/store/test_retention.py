@@ -216,7 +216,10 @@ def test_a_jump_of_an_hour_expires_nothing_that_is_a_day_from_its_limit(
 
 
 async def test_a_clock_set_by_days_prunes_nothing_at_once(
-    record: SqliteRecord, clock: ManualClock, tmp_path: Path
+    record: SqliteRecord,
+    clock: ManualClock,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A wrong date is left time to be set right; when it stays, it counts from the next round."""
     record.tell(Kind.ENGINE, "first")
@@ -226,6 +229,7 @@ async def test_a_clock_set_by_days_prunes_nothing_at_once(
     await clock.advance(3600)
     clock.jump(400 * DAY)
     await clock.advance(3600)
+    assert "nothing is pruned now" in caplog.text
     assert len(record.entries()) == 2
     await clock.advance(3600)
     assert [one.text for one in record.entries()] == ["newest", "pruned: 1 timeline"]

@@ -83,6 +83,8 @@ def _warn_of_size(record: SqliteRecord, limits: Retention) -> None:
 async def _prune_artifacts(record: SqliteRecord, state: Path, limits: Retention, now: float) -> int:
     """Remove the folders of runs that are over and old, or that the record knows nothing of."""
     folder, gone = state / "runner" / "artifacts", 0
+    if not folder.is_dir():
+        return 0
     for path, age in await asyncio.to_thread(_folders, folder, now):
         settled_at = record.run_settled_at(path.name)
         if settled_at is not None:
@@ -99,8 +101,6 @@ async def _prune_artifacts(record: SqliteRecord, state: Path, limits: Retention,
 
 def _folders(folder: Path, now: float) -> list[tuple[Path, float]]:
     """Each artifact folder with its age in seconds; one set in the future is new."""
-    if not folder.is_dir():
-        return []
     return [
         (path, now - path.stat().st_mtime)
         for path in folder.iterdir()
