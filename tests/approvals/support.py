@@ -56,5 +56,9 @@ class Bench:
         return approval
 
     def says(self, who: str, yes: bool = True, **changes: Any) -> Answer:
-        given = {"why": "", "at": self.clock.now(), "channel": Channel.CLI} | changes
+        given: dict[str, Any] = {
+            "why": "",
+            "at": self.clock.now(),
+            "channel": Channel.CLI,
+        } | changes
         return Answer(who, yes, **given)

@@ -19,7 +19,7 @@ Make = Callable[..., Bench]
 
 def granted(bench: Bench, **changes: Any) -> Grant:
     now = bench.clock.now()
-    values = {
+    values: dict[str, Any] = {
         "id": new_id("gr"),
         "solution": "restart-*",
         "target": "web*",

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfheal.approvals import Link, Links, load_key
-from selfheal.approvals.links import ANYBODY
+from selfheal.approvals.links import ANYBODY, Verb
 from selfheal.errors import ConfigError
 
 LINKS = Links(b"k" * 32, "https://heal.example/")
@@ -87,7 +87,8 @@ def test_links_go_to_the_person_they_are_for() -> None:
     a link says who answered."""
     lines = LINKS.text(DATA, "anna").splitlines()
     assert len(lines) == 2
-    for line, verb in zip(lines, ("approve", "deny"), strict=True):
+    verbs: tuple[Verb, ...] = ("approve", "deny")
+    for line, verb in zip(lines, verbs, strict=True):
         start, token = line.split("/answer/")
         assert start == f"{verb} (opens a page): https://heal.example"
         assert LINKS.read(token) == Link("ap-1", "anna", verb, 1000)

@@ -152,7 +152,18 @@ def test_approving_ahead(folder: Path, record: SqliteRecord) -> None:
 def test_a_grant_ends(folder: Path, record: SqliteRecord) -> None:
     """Without --until it is good for a day, once; a time without a zone is local."""
     start = "2099-01-02T03:04"
-    words = ["--ahead", "restart-*", "--from", start, "--why", "w", "--as", "anna", "-p", folder]
+    words: list[str | Path] = [
+        "--ahead",
+        "restart-*",
+        "--from",
+        start,
+        "--why",
+        "w",
+        "--as",
+        "anna",
+        "-p",
+        folder,
+    ]
     assert selfheal("approve", *words).returncode == 0
     [grant] = record.grants()
     assert grant.valid_from == datetime.fromisoformat(start).timestamp()
