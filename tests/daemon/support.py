@@ -236,7 +236,7 @@ async def engine_inside(
 
 def without_ansible(runner: MemoryRunner) -> contextlib.AbstractContextManager[Any]:
     """Put `runner` where an engine would build the one that starts Ansible."""
-    return mock.patch("selfheal.daemon.engine.AnsibleRunner", return_value=runner)
+    return mock.patch("selfheal.daemon.assembly.AnsibleRunner", return_value=runner)
 
 
 class EngineProcess(Observer):

@@ -4,11 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfheal.decision import Policy, build_ladder, confidence, decide_rung, unattended
+from selfheal.decision import Policy, build_ladder, confidence, decide_rung
 from selfheal.model import (
     Fault,
-    FaultState,
-    Refusal,
     Risk,
     Severity,
     Solution,
@@ -26,7 +24,7 @@ def solution(
     return Solution(name=name, root_cause=root_cause, strategy=strategy, risk=risk, steps=())
 
 
-def fault(state: FaultState = FaultState.OPEN) -> Fault:
+def fault() -> Fault:
     return Fault(
         id="ft-1",
         fingerprint="f",
@@ -38,7 +36,6 @@ def fault(state: FaultState = FaultState.OPEN) -> Fault:
         starts_at=0,
         last_seen=0,
         root_cause="web-dead",
-        state=state,
         incident_id="in-1",
     )
 
@@ -100,27 +97,13 @@ def test_a_rung_that_may_run_says_why() -> None:
 def test_risk_and_doubt_ask_for_a_human(candidate: Solution, history: tuple[int, int]) -> None:
     """High risk, or two failures with no success, is not run without approval."""
     made = decide_rung(fault(), [candidate], 0, records(a=history), Policy(), now=1.0)
-    assert made.refused is Refusal.APPROVAL_REQUIRED
     assert made.requires_approval
+    assert "human" in made.reasoning[-1]
 
 
-def test_a_fault_that_went_away_is_left_alone() -> None:
-    """When the fault was resolved meanwhile nothing is run."""
-    gone = fault(FaultState.RESOLVED)
-    made = decide_rung(gone, [solution("a")], 0, records(), Policy(), now=1.0)
-    assert made.refused is Refusal.FAULT_GONE
-
-
-def test_behind_the_last_rung_stands_a_human() -> None:
-    """When every rung was tried the decision is manual."""
-    made = decide_rung(fault(), [solution("a")], 1, records(), Policy(), now=1.0)
-    assert made.refused is Refusal.LADDER_EXHAUSTED
-    assert made.strategy is Strategy.MANUAL
-
-
-def test_what_needs_a_human_is_left_out_of_an_unattended_ladder() -> None:
-    """The rungs that may run alone stay in order; each other one says why it was left out."""
-    ladder = [solution("a"), solution("b", risk=Risk.HIGH), solution("c", Strategy.DEEP)]
-    allowed, why_not = unattended(ladder, records(c=(2, 0)), Policy())
-    assert [one.name for one in allowed] == ["a"]
-    assert [reason.split(":")[0] for reason in why_not] == ["b", "c"]
+def test_a_reason_from_elsewhere_asks_for_a_human_too() -> None:
+    """What speaks against running alone, such as the rule's autonomy, is among the reasons."""
+    why = "the rule may act with approval only"
+    made = decide_rung(fault(), [solution("a")], 0, records(), Policy(), 1.0, [why])
+    assert made.requires_approval
+    assert made.reasoning[-1] == why

@@ -80,6 +80,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     metavar="SECONDS",
     help="How long running steps may go on when it ends. [default: drain_timeout]",
 )
+@click.option("--standby", is_flag=True, help="Wait for the engine that works here to end.")
 @click.option("--print-events", is_flag=True, help="Print each event before it is matched.")
 @click.option(
     "--once", is_flag=True, help="End when the first incident has ended, with its exit code."
@@ -125,6 +126,7 @@ def _options(given: dict[str, Any], secrets: Secrets) -> Options:
         vault=Vault(given["password_files"], given["vault_ids"], secrets),
         secrets=secrets,
         print_events=given["print_events"],
+        standby=given["standby"],
     )
 
 

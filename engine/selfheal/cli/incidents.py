@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import click
 
 from selfheal.cli.output import output_option, plain, print_data, print_rows, timestamp
 from selfheal.cli.project import project_option, record_of
+from selfheal.daemon.closing import close_by_hand
 from selfheal.model import Entry, Incident, IncidentState
 from selfheal.ports import Record
 
@@ -59,6 +62,24 @@ def show(incident_id: str, folder: Path, output: str) -> None:
         "timeline": plain(story),
     }
     print_data(data, output)
+
+
+@command.command()
+@click.argument("incident_id", metavar="ID")
+@click.option("--why", required=True, help="What was done about it; it goes on record.")
+@project_option
+def close(incident_id: str, why: str, folder: Path) -> None:
+    """Close an incident that a human has seen to.
+
+    The engine heals its fault again when it is reported anew. A healing that is under way is
+    asked to stop: what it ran is rolled back, and then the incident is closed.
+    """
+    with record_of(folder) as record:
+        incident = record.incident(incident_id)
+        if incident.state in (IncidentState.HEALED, IncidentState.RESOLVED):
+            raise click.ClickException(f"{incident.id} is {incident.state.value} already")
+        close_by_hand(record, incident, f"{getpass.getuser()}: {why}", time.time())
+    click.echo(f"{incident.id} is closed", err=True)
 
 
 def _row(record: Record, incident: Incident) -> dict[str, Any]:

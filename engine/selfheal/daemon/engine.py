@@ -7,30 +7,29 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from selfheal.actions import Services, ShutdownKind, controller_from_env
+from selfheal.actions import ShutdownKind
 from selfheal.clock import Clock, SystemClock
 from selfheal.config import Project
-from selfheal.daemon.healer import Healer
+from selfheal.daemon.assembly import Hooks, Stages
+from selfheal.daemon.current import Current
 from selfheal.daemon.leases import reclaim
 from selfheal.daemon.loading import Edition, load_edition
-from selfheal.daemon.lock import engine_lock
+from selfheal.daemon.lock import engine_lock, standby_lock
 from selfheal.daemon.mailbox import watch_inbox
-from selfheal.daemon.masked_output import MaskedNotifier
 from selfheal.daemon.options import EndWhen, Options
 from selfheal.daemon.rulesets import RunningRulesets
-from selfheal.decision import Policy
 from selfheal.errors import SelfhealError, StoreError
 from selfheal.exit_codes import FAILED, OK, OUTCOME_EXITS
 from selfheal.model import Kind, Outcome
-from selfheal.notification import build_notifier
 from selfheal.ports import JSON, Record
-from selfheal.recovery import AnsibleRunner, HookGate, LiveVariables, SqliteRuntime, scrub_leftovers
+from selfheal.recovery import scrub_leftovers
 from selfheal.sources import EventLimits, clean_event
-from selfheal.store import open_record
+from selfheal.store import SqliteRecord, keep_house, open_record
+from selfheal.web import serve_api
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +61,9 @@ class Engine:
         self._first_outcome: Outcome | None = None
         self._broken = False
         self._fatal: Exception | None = None
+        self._stood_by = False
+        self._watched: list[asyncio.Task[Any]] = []
+        self._reload_later = False
         self._retiring: list[RunningRulesets] = []
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -72,101 +74,105 @@ class Engine:
         record can't be used or another engine holds it.
         """
         edition = load_edition(self._project, self._paths, self._options)
-        with engine_lock(self._project.state):
-            record = open_record(
-                self._project.database, self._clock, self._options.secrets.mask_document
-            )
-            try:
-                return await self._run(edition, record)
-            finally:
-                record.close()
-
-    async def _run(self, edition: Edition, record: Record) -> int:
-        self._record = record
-        self._edition = edition
-        self._build()
         with self._signals():
-            self._rulesets = self._prepared(edition)
-            reclaim(record, self._project.state, self._clock.now())
-            scrub_leftovers(self._project.state, self._options.secrets.mask)
-            await self._runtime.resume()
-            await self._healer.resume()
-            await self._rulesets.start(self._source_failed)
-            inbox = self._spawn(watch_inbox(record, self._handlers(), self._clock))
+            async with self._held() as is_ours:
+                if not is_ours:
+                    return OK
+                return await self._on_record(self._newest(edition))
+
+    @contextlib.asynccontextmanager
+    async def _held(self) -> AsyncIterator[bool]:
+        """Hold the record against other engines; False: told to end while standing by."""
+        state = self._project.state
+        if self._options.standby:
+            async with standby_lock(state, self._end, self._stand_by) as is_ours:
+                yield is_ours
+        else:
+            with engine_lock(state):
+                yield True
+
+    def _stand_by(self, holder: int | None) -> None:
+        self._stood_by = True
+        log.warning("standing by: the engine with pid %s works here", holder or "unknown")
+
+    def _newest(self, edition: Edition) -> Edition:
+        """Return the rulebooks as they are after a long wait; wrong ones are left aside."""
+        if not self._stood_by:
+            return edition
+        try:
+            return load_edition(self._project, self._paths, self._options)
+        except SelfhealError as error:
+            log.error("taking over with the rulebooks as they were at the start:\n%s", error)
+            return edition
+
+    async def _on_record(self, edition: Edition) -> int:
+        mask = self._options.secrets.mask_document
+        record = open_record(self._project.database, self._clock, mask)
+        try:
+            return await self._run(edition, record)
+        finally:
+            record.close()
+
+    async def _run(self, edition: Edition, record: SqliteRecord) -> int:
+        self._record = record
+        self._current = Current(edition)
+        self._parts = parts = self._stages(record)
+        self._rulesets = self._prepared(edition)
+        async with self._api():
+            await self._take_up()
+            self._watched = [
+                self._spawn(watch_inbox(record, self._handlers(), self._clock)),
+                self._spawn(parts.watchers.run()),
+            ]
+            config, state = self._project.config, self._project.state
+            self._spawn(keep_house(record, state, config.retention, self._clock))
             record.tell(Kind.ENGINE, f"ready: {_counts(edition)}", data={"pid": os.getpid()})
+            if self._reload_later:
+                self._spawn(self.reload())
             try:
-                await self._until_end(inbox)
+                await self._until_end()
             except Exception as error:
                 await self._break_down(error)
             finally:
-                inbox.cancel()
+                for task in self._watched:
+                    task.cancel()
                 await self._shut_down()
         record.tell(Kind.ENGINE, "stopped")
         return self._exit_code()
 
-    def _build(self) -> None:
-        project, config = self._project, self._project.config
+    async def _take_up(self) -> None:
+        """Go on with what an earlier engine left; sources are heard after everything else."""
+        state, parts = self._project.state, self._parts
+        reclaim(self._record, state, self._clock.now())
+        parts.notifier.start()
+        await parts.runtime.resume()
+        # Orphans have been ended, and nothing of ours runs before the next await.
+        scrub_leftovers(state, self._options.secrets.mask)
+        await parts.healer.resume()
+        await self._rulesets.start(self._source_failed)
+
+    def _api(self) -> contextlib.AbstractAsyncContextManager[Any]:
+        config, parts = self._project.config.api, self._parts
+        if config is None:
+            return contextlib.nullcontext()
+        return serve_api(
+            config,
+            self._record,
+            parts.approvals,
+            self._options.secrets.mask,
+            self._clock,
+            links=parts.links,
+            root=self._project.root,
+        )
+
+    def _stages(self, record: Record) -> Stages:
+        hooks = Hooks(self._out, self._incident_ended, self._shutdown_asked)
         secrets = self._options.secrets
-        self._notifier = MaskedNotifier(build_notifier(config.notify, self._record), secrets)
-        self._runner = AnsibleRunner(
-            project.root,
-            project.state,
-            playbooks=project.playbooks,
-            inventory=project.inventory,
-            clock=self._clock,
-            mask=secrets.mask,
-        )
-        self._healer = Healer(
-            self._record,
-            runtime=lambda: self._runtime,
-            notifier=self._notifier,
-            solutions=lambda: self._edition.solutions,
-            # A healing is recorded with its variables, so it gets none that are secret.
-            variables=lambda: secrets.without_secrets(config.vars),
-            policy=Policy(config.approval.risk, config.approval.confidence),
-            clock=self._clock,
-            on_end=self._incident_ended,
-        )
-        self._runtime = SqliteRuntime(
-            self._record,
-            self._runner,
-            clock=self._clock,
-            max_parallel=config.max_parallel,
-            gate=HookGate(self._healer.before_rung),
-            on_done=self._healer.on_done,
-            known_hosts=self._runner.hosts,
-            hosts_of=self._runner.hosts_of,
-            prometheus_url=config.prometheus_url,
-            live=LiveVariables(config.vars),
-        )
-        self._services = Services(
-            runner=self._runner,
-            timeline=self._record,
-            clock=self._clock,
-            heal=self._healer.heal,
-            resolve=self._healer.resolve,
-            assert_fact=lambda name, fact, origin: self._rulesets.loop(name).assert_fact(
-                fact, origin
-            ),
-            retract_fact=lambda name, fact, partial, origin: self._rulesets.loop(
-                name
-            ).retract_fact(fact, partial, origin),
-            post_event=lambda name, event, origin: self._rulesets.loop(name).post(event, origin),
-            shutdown=self._shutdown_asked,
-            facts=lambda name: self._rulesets.facts(name),
-            out=lambda text: self._out(secrets.mask(text)),
-            variables=config.vars,
-            inventory=str(project.inventory) if project.inventory.exists() else "",
-            steps=self._record,
-            firings=self._record,
-            find_artifact=self._runner.find_artifact,
-            human=self._notifier.notify,
-            controller=controller_from_env(os.environ),
-        )
+        return Stages(self._project, record, self._current, secrets, self._clock, hooks)
 
     def _prepared(self, edition: Edition) -> RunningRulesets:
         rulesets = RunningRulesets(
-            edition, self._project, self._record, self._services, self._options
+            edition, self._project, self._record, self._parts.services, self._options
         )
         rulesets.prepare()
         return rulesets
@@ -201,7 +207,7 @@ class Engine:
             return  # the shutdown sees to the old ones
         await old.hand_over(new)
         self._retiring.append(old)
-        self._edition, self._rulesets = edition, new
+        self._current.edition, self._rulesets = edition, new
         await new.start(self._source_failed)
         self._spawn(self._retire(old))
         self._record.tell(Kind.ENGINE, f"reloaded: {_counts(edition)}")
@@ -212,19 +218,20 @@ class Engine:
         await old.close()
         self._retiring.remove(old)
 
-    async def _until_end(self, inbox: asyncio.Task[Any]) -> None:
+    async def _until_end(self) -> None:
         """Wait; raises what a part of the engine that must never end has ended by."""
         while not self._end.is_set():
             self._rulesets.check()
             if self._fatal is not None:
                 raise self._fatal
-            if inbox.done():
-                inbox.result()
+            for task in self._watched:
+                if task.done():
+                    task.result()
             if self._once and self._first_outcome is not None:
                 return
             if self._options.end_when is EndWhen.FIRST_SOURCE and self._rulesets.a_source_ended:
                 return
-            quiet = self._rulesets.idle and self._runtime.idle
+            quiet = self._rulesets.idle and self._parts.runtime.idle
             # While a reload is under way its sources have ended, but not for good.
             if self._rulesets.sources_ended and quiet and not self._reloading.locked():
                 return
@@ -237,7 +244,7 @@ class Engine:
         self._broken = True
         what = f"{type(error).__name__}: {error}"
         body = f"{what}\nNothing is healed until the engine is started again."
-        await self._notifier.notify("the engine can't go on", body, {})
+        await self._parts.notifier.notify("the engine can't go on", body, {})
 
     async def _shut_down(self) -> None:
         """Nothing new first, then what was accepted, then what runs; each within the time left."""
@@ -248,16 +255,18 @@ class Engine:
         try:
             async with asyncio.timeout(self._end_delay):
                 # Side by side: no new rung is begun while the rules' actions still run.
-                await asyncio.gather(self._runtime.drain(), *(one.settle() for one in running))
+                await asyncio.gather(
+                    self._parts.runtime.drain(), *(one.settle() for one in running)
+                )
         except TimeoutError:
             log.warning("drained for %.0f s; what still runs is ended", self._end_delay)
-            await self._runtime.abort()
+            await self._parts.runtime.abort()
         left = sum([await one.close() for one in running])
         if left:
             text = f"{left} events or firings are left; the next start takes them up"
             with contextlib.suppress(StoreError):
                 self._record.tell(Kind.ENGINE, text)
-        await self._notifier.drain()
+        await self._parts.notifier.drain()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -271,7 +280,16 @@ class Engine:
         return FAILED if failed else OK
 
     def _handlers(self) -> dict[str, Any]:
-        return {"emit": self._emitted, "reload": lambda payload: self.reload()}
+        return {
+            "emit": self._emitted,
+            "reload": lambda payload: self.reload(),
+            "rails_changed": self._rails_changed,
+            "approval_answered": self._parts.approvals.answered,
+        }
+
+    async def _rails_changed(self, payload: JSON) -> None:
+        self._parts.watchers.fault_changed()
+        self._parts.gate.changed.set()
 
     async def _emitted(self, payload: JSON) -> None:
         limits = EventLimits(max_bytes=self._project.config.max_event_size)
@@ -283,9 +301,17 @@ class Engine:
         self._record.tell(Kind.ENGINE, f"a rule asked to end ({kind.value}): {message}")
         self._end.set()
 
+    @property
+    def _rulesets(self) -> RunningRulesets:
+        return self._current.rulesets
+
+    @_rulesets.setter
+    def _rulesets(self, rulesets: RunningRulesets) -> None:
+        self._current.rulesets = rulesets
+
     def _source_failed(self, why: str) -> None:
         body = f"{why}\nUntil it works again the engine does not hear this source."
-        self._spawn(self._notifier.notify("an event source has failed", body, {}))
+        self._spawn(self._parts.notifier.notify("an event source has failed", body, {}))
 
     def _incident_ended(self, outcome: Outcome) -> None:
         self._first_outcome = self._first_outcome or outcome
@@ -295,12 +321,19 @@ class Engine:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end.set)
-        loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self.reload()))
+        loop.add_signal_handler(signal.SIGHUP, self._reload_asked)
         try:
             yield
         finally:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.remove_signal_handler(number)
+
+    def _reload_asked(self) -> None:
+        """SIGHUP. While the engine starts, or stands by, nothing runs that could be replaced."""
+        if self._watched:
+            self._spawn(self.reload())
+        else:
+            self._reload_later = True
 
     def _spawn(self, work: Any) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = asyncio.create_task(work)

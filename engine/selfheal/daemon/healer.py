@@ -8,7 +8,11 @@ from typing import Any
 
 from selfheal.clock import Clock
 from selfheal.daemon.evidence import evidence_of
-from selfheal.decision import Policy, build_ladder, decide_rung, refuse, unattended
+from selfheal.daemon.gate import DecisionGate
+from selfheal.daemon.telling import tell_decision
+from selfheal.daemon.watchers import Watchers
+from selfheal.decision import build_ladder, refuse
+from selfheal.errors import TemplateError
 from selfheal.model import (
     Decision,
     Fault,
@@ -23,6 +27,7 @@ from selfheal.model import (
     new_id,
 )
 from selfheal.ports import Notifier, Record, Runtime
+from selfheal.recovery import locks_of
 
 # A healed fault may be reported this long before that means something: Prometheus must see that
 # it is over, and Alertmanager tells a group again after its group_interval (5 minutes) only.
@@ -39,7 +44,8 @@ class Healer:
         notifier: Notifier,
         solutions: Callable[[], Iterable[Solution]],
         variables: Callable[[], Mapping[str, Any]],
-        policy: Policy,
+        gate: DecisionGate,
+        watchers: Watchers,
         clock: Clock,
         on_end: Callable[[Outcome], None] = lambda outcome: None,
     ) -> None:
@@ -48,7 +54,8 @@ class Healer:
         self._notifier = notifier
         self._solutions = solutions
         self._variables = variables
-        self._policy = policy
+        self._gate = gate
+        self._watchers = watchers
         self._clock = clock
         self._on_end = on_end
         # A repeat, and the end of a healing, may come while the same fault is being decided.
@@ -56,13 +63,15 @@ class Healer:
 
     async def heal(self, fault: Fault) -> None:
         """Open the fault, or count it as a repeat; see to what is open and in nobody's hands."""
-        fault, new = self._record.open_fault(fault)
-        self._tell_fault(
-            fault,
-            f"{fault.severity.value} {fault.type} of {_place(fault)}: {fault.message}"
-            if new
-            else f"reported again ({fault.count} times): {fault.message}",
-        )
+        with self._record.transaction():
+            fault, new = self._record.open_fault(fault)
+            self._tell_fault(
+                fault,
+                f"{fault.severity.value} {fault.type} of {_place(fault)}: {fault.message}"
+                if new
+                else f"reported again ({fault.count} times): {fault.message}",
+            )
+        self._watchers.fault_changed()
         async with self._one_at_a_time:
             fault = self._record.fault(fault.id)
             if fault.state is FaultState.OPEN:
@@ -103,17 +112,18 @@ class Healer:
             await self._give_up(fault, refuse(fault, Refusal.NO_ROOT_CAUSE, [why], self._now()))
             return
         records = self._record.solution_record
-        candidates = build_ladder(fault.root_cause, self._solutions(), records)
-        if not candidates:
+        ladder = build_ladder(fault.root_cause, self._solutions(), records)
+        if not ladder:
             why = f"no solution's root_cause fits {fault.root_cause}"
             await self._give_up(fault, refuse(fault, Refusal.NO_SOLUTION, [why], self._now()))
             return
-        ladder, objections = unattended(candidates, records, self._policy)
-        if not ladder:
-            decision = refuse(fault, Refusal.APPROVAL_REQUIRED, objections, self._now())
-            await self._give_up(fault, decision)
+        try:
+            healing = self._healing(fault, ladder)
+        except TemplateError as error:
+            why = f"what must be locked can't be told: {error}"
+            await self._give_up(fault, refuse(fault, Refusal.RAIL_FAILED, [why], self._now()))
             return
-        await self._runtime().submit(self._healing(fault, ladder))
+        await self._runtime().submit(healing)
 
     async def resolve(self, component: str, target: str) -> None:
         """Note that the world says the component's faults are over."""
@@ -121,44 +131,60 @@ class Healer:
             self._tell_fault(fault, f"resolved: {fault.message}")
             # A healing under way closes its incident itself, when it has ended.
             healings = self._record.healings(incident_id=fault.incident_id)
-            if all(one.state is HealingState.DONE for one in healings):
+            under_way = [one for one in healings if one.state is not HealingState.DONE]
+            if not under_way:
                 resolved = IncidentState.RESOLVED
                 self._record.set_incident_state(fault.incident_id, resolved, self._now())
-
-    async def before_rung(self, healing: Healing, rung: int) -> Refusal | None:
-        """Decide about one rung just before it would run; the decision is recorded."""
-        if not healing.fault_id:
-            return None  # by hand: the operator has decided
-        decision = decide_rung(
-            self._record.fault(healing.fault_id),
-            healing.ladder,
-            rung,
-            self._record.solution_record,
-            self._policy,
-            self._now(),
-        )
-        self._tell_decision(decision, healing.id)
-        return decision.refused
+            for healing in under_way:
+                self._gate.fault_over(healing)
+        self._watchers.fault_changed()
 
     async def on_done(self, healing: Healing) -> None:
         """Close the fault and its incident, or call a human with the evidence."""
+        self._gate.ended(healing)
         if healing.fault_id:
             async with self._one_at_a_time:
                 await self._conclude(healing)
+            await self._watchers.healing_ended(healing)
 
     async def _conclude(self, healing: Healing) -> None:
         fault = self._record.fault(healing.fault_id)
-        end = _end_of(fault, healing)
-        incident = IncidentState(end.value)
+        end, incident = _end_of(fault, healing)
         # A repeat of the fault may have concluded it meanwhile: a human is called once.
         if self._record.incident(fault.incident_id).state is not incident:
-            if end is FaultState.MANUAL:
-                await self._call_human(fault, healing)
+            if incident is IncidentState.MANUAL:
+                await self._hand_over(fault, healing)
             self._close(fault, end, incident)
         self._on_end(healing.outcome or Outcome.UNKNOWN)
 
+    async def _hand_over(self, fault: Fault, healing: Healing) -> None:
+        """Call a human, unless the rule was told only to look on."""
+        refused = self._record.decisions(fault.incident_id)[-1].refused
+        if refused is Refusal.SUGGEST_ONLY:
+            name = healing.ladder[0].name
+            await self._call_human(fault, healing, f"suggested: selfheal run-runbook {name}")
+        elif refused is not Refusal.OBSERVE_ONLY:
+            await self._call_human(fault, healing)
+
     def _healing(self, fault: Fault, ladder: tuple[Solution, ...]) -> Healing:
+        """Raises TemplateError for a lock that can't be named."""
         variables = dict(self._variables())
+        context = {
+            **variables,
+            "vars": variables,
+            "target": fault.target,
+            "component": fault.component,
+            "root_cause": fault.root_cause,
+            "fault": {
+                "id": fault.id,
+                "type": fault.type,
+                "severity": fault.severity.value,
+                "message": fault.message,
+                "labels": dict(fault.labels),
+            },
+            "event": fault.metadata.get("event", {}),
+            "events": fault.metadata.get("events", {}),
+        }
         return Healing(
             id=new_id("he"),
             incident_id=fault.incident_id,
@@ -166,27 +192,13 @@ class Healer:
             resource=fault.target or fault.component,
             state=HealingState.QUEUED,
             ladder=ladder,
-            context={
-                **variables,
-                "vars": variables,
-                "target": fault.target,
-                "component": fault.component,
-                "root_cause": fault.root_cause,
-                "fault": {
-                    "id": fault.id,
-                    "type": fault.type,
-                    "severity": fault.severity.value,
-                    "message": fault.message,
-                    "labels": dict(fault.labels),
-                },
-                "event": fault.metadata.get("event", {}),
-                "events": fault.metadata.get("events", {}),
-            },
+            context=context,
+            locks=locks_of(ladder, context),
             created_at=self._now(),
         )
 
     async def _give_up(self, fault: Fault, decision: Decision) -> None:
-        self._tell_decision(decision)
+        tell_decision(self._record, decision)
         await self._call_human(fault, None)
         self._close(fault, FaultState.MANUAL, IncidentState.MANUAL)
         self._on_end(Outcome.REFUSED)
@@ -225,39 +237,19 @@ class Healer:
             data={"fault_id": fault.id, "state": fault.state.value, "count": fault.count},
         )
 
-    def _tell_decision(self, decision: Decision, healing_id: str = "") -> None:
-        self._record.add_decision(decision)
-        text = (
-            f"refused: {decision.refused.value}"
-            if decision.refused
-            else f"{decision.strategy.value}: run {decision.solution}"
-        )
-        self._record.tell(
-            Kind.DECISION,
-            text,
-            incident_id=decision.incident_id,
-            healing_id=healing_id,
-            data={
-                "decision_id": decision.id,
-                "solution": decision.solution,
-                "confidence": decision.confidence,
-                "risk": decision.risk.value,
-                "refused": decision.refused.value if decision.refused else "",
-                "reasoning": list(decision.reasoning),
-            },
-        )
-
     def _now(self) -> float:
         return self._clock.now()
 
 
-def _end_of(fault: Fault, healing: Healing) -> FaultState:
-    """What the end of the healing means for its fault."""
+def _end_of(fault: Fault, healing: Healing) -> tuple[FaultState, IncidentState]:
+    """What the end of the healing means for its fault, and for the incident."""
     if healing.outcome is Outcome.HEALED:
-        return FaultState.HEALED
-    if fault.state is FaultState.RESOLVED and healing.outcome is not Outcome.ROLLBACK_FAILED:
-        return FaultState.RESOLVED
-    return FaultState.MANUAL
+        return FaultState.HEALED, IncidentState.HEALED
+    if fault.state is not FaultState.RESOLVED:
+        return FaultState.MANUAL, IncidentState.MANUAL
+    # What the world says is over stays over, but what could not be undone is a human's.
+    left = healing.outcome is Outcome.ROLLBACK_FAILED
+    return FaultState.RESOLVED, IncidentState.MANUAL if left else IncidentState.RESOLVED
 
 
 def _place(fault: Fault) -> str:

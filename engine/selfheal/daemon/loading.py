@@ -15,7 +15,7 @@ from selfheal.daemon.vault import holds_encrypted
 from selfheal.errors import ConditionError, ConfigError, Problem, RulebookError, SourceError
 from selfheal.filters import Filter, load_filters
 from selfheal.masking import Secrets
-from selfheal.model import Rulebook, Ruleset, Solution, SourceSpec
+from selfheal.model import Rule, Rulebook, Ruleset, Solution, SourceSpec
 from selfheal.plugin_lookup import Places
 from selfheal.rulebook import load_directory
 from selfheal.rules import build_matcher
@@ -47,6 +47,11 @@ class Edition:
     def rulesets(self) -> Iterator[Ruleset]:
         """All rulesets, in order."""
         return (ruleset for book in self.rulebooks for ruleset in book.rulesets)
+
+    def rule(self, ruleset: str, name: str) -> Rule | None:
+        """Return a rule by name; None when there is no such rule."""
+        rules = (rule for one in self.rulesets if one.name == ruleset for rule in one.rules)
+        return next((rule for rule in rules if rule.name == name), None)
 
     @property
     def solutions(self) -> tuple[Solution, ...]:

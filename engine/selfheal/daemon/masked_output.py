@@ -25,6 +25,11 @@ class MaskedNotifier:
         mask = self._secrets.mask
         await self._notifier.notify(mask(subject), mask(body), mask(data))
 
+    def start(self) -> None:
+        """Take up what an earlier engine has left undelivered."""
+        if start := getattr(self._notifier, "start", None):
+            start()
+
     async def drain(self) -> None:
         """Return when everybody was told."""
         if drain := getattr(self._notifier, "drain", None):

@@ -43,6 +43,8 @@ class Options:
     """What must not be shown; the vault adds to it."""
     print_events: bool = False
     """Print each event before it is matched."""
+    standby: bool = False
+    """Wait for the end of the engine that works here, and take over."""
 
 
 def with_overrides(

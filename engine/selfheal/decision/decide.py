@@ -1,4 +1,4 @@
-"""Decide about one rung of the ladder: run it, or refuse with a reason."""
+"""Decide about one rung of the ladder: run it, alone or with a human's consent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from selfheal.decision.confidence import confidence
 from selfheal.decision.ladder import RecordOf, ladder_votes
-from selfheal.model import Decision, Fault, FaultState, Refusal, Risk, Solution, Strategy, new_id
+from selfheal.model import Decision, Fault, Refusal, Risk, Solution, Strategy, new_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +27,15 @@ def decide_rung(
     record_of: RecordOf,
     policy: Policy,
     now: float,
+    objections: Sequence[str] = (),
 ) -> Decision:
-    """Return the decision about `ladder[rung]`, or about a human when no rung is left."""
-    if fault.state is not FaultState.OPEN:
-        why = f"the fault is {fault.state.value}; nothing needs doing"
-        return refuse(fault, Refusal.FAULT_GONE, [why], now)
-    if rung >= len(ladder):
-        return refuse(fault, Refusal.LADDER_EXHAUSTED, [f"all {rung} rungs were tried"], now)
+    """Return the decision to run `ladder[rung]`, and whether a human must agree to it.
+
+    `objections` are reasons from elsewhere why a human must; the policy may add its own. The
+    reasons for asking stand last in the reasoning."""
     solution = ladder[rung]
     belief = confidence(record_of(solution.name))
-    objections = _objections(solution, belief, policy)
+    found = (*objections, *_objections(solution, belief, policy))
     return Decision(
         id=new_id("de"),
         incident_id=fault.incident_id,
@@ -46,39 +45,31 @@ def decide_rung(
         solution=solution.name,
         confidence=belief,
         risk=solution.risk,
-        requires_approval=bool(objections),
-        refused=Refusal.APPROVAL_REQUIRED if objections else None,
-        reasoning=(*_reasons(fault, ladder, rung, belief, record_of), *objections),
+        requires_approval=bool(found),
+        refused=None,
+        reasoning=(*_reasons(fault, ladder, rung, belief, record_of), *found),
         votes=ladder_votes(ladder, record_of),
     )
 
 
-def unattended(
-    ladder: Sequence[Solution], record_of: RecordOf, policy: Policy
-) -> tuple[tuple[Solution, ...], list[str]]:
-    """Return the rungs that may run with nobody watching, and why each other one may not."""
-    allowed, why_not = [], []
-    for solution in ladder:
-        objections = _objections(solution, confidence(record_of(solution.name)), policy)
-        why_not += [f"{solution.name}: {objection}" for objection in objections]
-        if not objections:
-            allowed.append(solution)
-    return tuple(allowed), why_not
-
-
 def refuse(
-    fault: Fault, refusal: Refusal, reasons: Sequence[str], now: float, risk: Risk = Risk.LOW
+    fault: Fault,
+    refusal: Refusal,
+    reasons: Sequence[str],
+    now: float,
+    *,
+    solution: Solution | None = None,
 ) -> Decision:
-    """Return the decision to run nothing, and why."""
+    """Return the decision to run nothing, or not `solution`, and why."""
     return Decision(
         id=new_id("de"),
         incident_id=fault.incident_id,
         fault_id=fault.id,
         at=now,
-        strategy=Strategy.MANUAL,
-        solution="",
+        strategy=solution.strategy if solution else Strategy.MANUAL,
+        solution=solution.name if solution else "",
         confidence=0.0,
-        risk=risk,
+        risk=solution.risk if solution else Risk.LOW,
         requires_approval=False,
         refused=refusal,
         reasoning=tuple(reasons),

@@ -43,8 +43,8 @@ from selfheal.model.healing import (
     Waiting,
 )
 from selfheal.model.identity import fingerprint_of, new_id
-from selfheal.model.notification import Delivery, DeliveryState, Notification
 from selfheal.model.lock import Lock
+from selfheal.model.notification import Delivery, DeliveryState, Notification
 from selfheal.model.rail import Refused, Stage, Verdict
 from selfheal.model.rulebook import (
     ActionSpec,
@@ -108,12 +108,12 @@ __all__ = [
     "Key",
     "Kind",
     "LabelMatcher",
+    "Lock",
     "Maintenance",
     "Mark",
     "MatchOp",
     "Matched",
     "MatcherState",
-    "Lock",
     "Need",
     "Notification",
     "OnFailure",

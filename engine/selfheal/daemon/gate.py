@@ -1,0 +1,169 @@
+"""The gate: what a healing must pass before anything of it begins.
+
+Rails first, since they cost nothing; then, where one must agree, a human. What was decided, and
+why, is on record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from selfheal.approvals import Approvals
+from selfheal.clock import Clock
+from selfheal.config import Rails
+from selfheal.daemon.reach import Reach
+from selfheal.daemon.telling import tell_decision
+from selfheal.decision import Policy, decide_rung, refuse
+from selfheal.model import (
+    Approval,
+    ApprovalState,
+    Fault,
+    FaultState,
+    Healing,
+    Refusal,
+    Refused,
+    Rule,
+    Stage,
+    Verdict,
+)
+from selfheal.ports import Record
+from selfheal.rails import RailRequest, needs_approval
+from selfheal.rails import check as check_rails
+
+RuleOf = Callable[[str, str], Rule | None]
+"""A rule by ruleset and name, as the rulebooks in force have it."""
+
+
+class DecisionGate:
+    """Implements `ports.Gate`.
+
+    A run by hand passes the rails that bind operators, too, unless it says why not (`override`
+    among its options); whether a human must agree to it is asked where it is started."""
+
+    def __init__(
+        self,
+        record: Record,
+        *,
+        rails: Rails,
+        policy: Policy,
+        approvals: Approvals,
+        reach: Reach,
+        rule_of: RuleOf,
+        clock: Clock,
+    ) -> None:
+        self.changed = asyncio.Event()
+        self._record = record
+        self._rails = rails
+        self._policy = policy
+        self._approvals = approvals
+        self._reach = reach
+        self._rule_of = rule_of
+        self._clock = clock
+        # What was told last of each healing: one that waits is asked about again and again.
+        self._told: dict[str, tuple[int, Refusal | None]] = {}
+
+    async def check(self, healing: Healing, rung: int, stage: Stage) -> Refused | None:
+        """See `ports.Gate.check`."""
+        request = await self._request(healing, rung, stage)
+        refused = _gone(request.fault) or check_rails(request, self._record, self._rails)
+        if refused is not None:
+            self._tell_refused(healing, request.fault, rung, refused)
+        elif request.hosts is not None:
+            hosts, now = request.hosts, self._clock.now()
+            self._record.admit(healing.id, request.solution, hosts, now)
+        return refused
+
+    async def consent(self, healing: Healing, rung: int) -> Refused | None:
+        """See `ports.Gate.consent`."""
+        if (fault := self._fault(healing)) is None:
+            return None
+        request = await self._request(healing, rung, Stage.RUNG)
+        objection = needs_approval(request, self._record, self._rails)
+        decision = decide_rung(
+            fault,
+            healing.ladder,
+            rung,
+            self._record.solution_record,
+            self._policy,
+            self._clock.now(),
+            [objection] if objection else [],
+        )
+        if self._is_news(healing, rung, None):
+            tell_decision(self._record, decision, healing.id)
+        if not decision.requires_approval:
+            return None
+        approval = await self._approvals.ask(healing, rung, decision.reasoning)
+        refused = _refusal(approval, is_last=rung + 1 == len(healing.ladder))
+        if refused is not None:
+            self._tell_refused(healing, fault, rung, refused)
+        return refused
+
+    def ended(self, healing: Healing) -> None:
+        """A healing has ended: forget it, and let others be asked about again."""
+        self._told.pop(healing.id, None)
+        self._approvals.withdraw(healing.id, "the healing has ended")
+        self.changed.set()
+
+    def fault_over(self, healing: Healing) -> None:
+        """The fault of an open healing is over: what is asked about it is asked in vain."""
+        self._approvals.withdraw(healing.id, "the fault is over")
+        self.changed.set()
+
+    def _fault(self, healing: Healing) -> Fault | None:
+        return self._record.fault(healing.fault_id) if healing.fault_id else None
+
+    async def _request(self, healing: Healing, rung: int, stage: Stage) -> RailRequest:
+        touched = await self._reach.of(healing, rung)
+        fault = self._fault(healing)
+        rule = self._rule_of(fault.ruleset, fault.rule) if fault else None
+        return RailRequest(
+            stage=stage,
+            now=self._clock.now(),
+            healing_id=healing.id,
+            target=healing.resource,
+            solution=healing.ladder[rung].name,
+            rung=rung,
+            fault=fault,
+            hosts=touched.hosts,
+            inventory=touched.inventory,
+            groups=touched.groups,
+            autonomy=rule.autonomy if rule else None,
+            override=str(healing.options.get("override") or ""),
+        )
+
+    def _tell_refused(
+        self, healing: Healing, fault: Fault | None, rung: int, refused: Refused
+    ) -> None:
+        if fault is not None and self._is_news(healing, rung, refused.reason):
+            solution, now = healing.ladder[rung], self._clock.now()
+            decision = refuse(fault, refused.reason, [refused.detail], now, solution=solution)
+            tell_decision(self._record, decision, healing.id)
+
+    def _is_news(self, healing: Healing, rung: int, reason: Refusal | None) -> bool:
+        known, self._told[healing.id] = self._told.get(healing.id), (rung, reason)
+        return known != (rung, reason)
+
+
+def _gone(fault: Fault | None) -> Refused | None:
+    if fault is None or fault.state is FaultState.OPEN:
+        return None
+    why = f"the fault is {fault.state.value}; nothing needs doing"
+    return Refused(Refusal.FAULT_GONE, why, Verdict.STOP)
+
+
+def _refusal(approval: Approval, *, is_last: bool) -> Refused | None:
+    """A no ends the healing. Nobody there to answer means no, too, but to this solution only."""
+    match approval.state:
+        case ApprovalState.APPROVED:
+            return None
+        case ApprovalState.DENIED:
+            no = next(one for one in reversed(approval.answers) if not one.yes)
+            why = f"{no.who} said no to {approval.solution}: {no.why or 'no reason given'}"
+            return Refused(Refusal.DENIED, why, Verdict.STOP)
+        case ApprovalState.EXPIRED:
+            why = f"nobody allowed {approval.solution} in time"
+            return Refused(Refusal.EXPIRED, why, Verdict.STOP if is_last else Verdict.SKIP)
+        case _:
+            why = f"the question about {approval.solution} was taken back"
+            return Refused(Refusal.FAULT_GONE, why, Verdict.STOP)

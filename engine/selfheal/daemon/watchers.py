@@ -1,0 +1,107 @@
+"""What is looked at beside the healings: storms over the fleet, and how far rules may be trusted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from selfheal.clock import Clock
+from selfheal.config import Rails
+from selfheal.daemon.reach import Inventory
+from selfheal.errors import ExecutionError, StoreError
+from selfheal.model import Fault, Healing, Kind, Rule
+from selfheal.ports import Notifier, Record
+from selfheal.rails import demotion, new_promotion, watch_storm
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 15.0
+"""How often a storm that calms down is looked at; a new one is seen at the next fault."""
+REST_SECONDS = 0.5
+
+
+class Watchers:
+    """Notes storms and changes of autonomy on the record, and tells a human once of each."""
+
+    def __init__(
+        self,
+        record: Record,
+        rails: Rails,
+        inventory: Inventory,
+        notifier: Notifier,
+        rule_of: Callable[[str, str], Rule | None],
+        clock: Clock,
+        changed: Callable[[], None],
+    ) -> None:
+        self._record = record
+        self._rails = rails
+        self._inventory = inventory
+        self._notifier = notifier
+        self._rule_of = rule_of
+        self._clock = clock
+        self._changed = changed
+        self._stirred = asyncio.Event()
+
+    def fault_changed(self) -> None:
+        """A fault was opened, or is over: the weather may have changed."""
+        self._stirred.set()
+
+    async def run(self) -> None:
+        """Watch for storms until cancelled."""
+        while True:
+            try:
+                await self._look()
+            except StoreError as error:
+                log.error("storms can't be watched now: %s", error)
+            await self._clock.sleep(REST_SECONDS)  # a thousand faults are looked at as one
+            await self._stir()
+
+    async def healing_ended(self, healing: Healing) -> None:
+        """Look again at what the rule of its fault may do."""
+        self.fault_changed()
+        fault = self._record.fault(healing.fault_id)
+        if fault.rule and not await self._demoted(fault):
+            await self._promoted(fault)
+
+    async def _look(self) -> None:
+        try:
+            hosts = frozenset(await self._inventory.hosts())
+            groups = await self._inventory.groups()
+        except ExecutionError as error:
+            log.info("the inventory can't be read: %s", error)
+            hosts, groups = frozenset(), {}
+        for news in watch_storm(self._record, hosts, groups, self._clock.now(), self._rails):
+            self._record.tell(Kind.ENGINE, news.text, data={"storm_id": news.storm.id})
+            await self._notifier.notify(news.text, news.text, {})
+            self._changed()
+
+    async def _stir(self) -> None:
+        alarm = asyncio.ensure_future(self._clock.sleep(LOOK_SECONDS))
+        stirred = asyncio.ensure_future(self._stirred.wait())
+        try:
+            await asyncio.wait({alarm, stirred}, return_when=asyncio.FIRST_COMPLETED)
+            self._stirred.clear()
+        finally:
+            alarm.cancel()
+            stirred.cancel()
+
+    async def _demoted(self, fault: Fault) -> bool:
+        rule = self._rule_of(fault.ruleset, fault.rule)
+        written, now = (rule.autonomy if rule else None), self._clock.now()
+        change = demotion(fault.ruleset, fault.rule, written, self._record, self._rails, now)
+        if change is None:
+            return False
+        self._record.change_autonomy(change)
+        text = f"rule “{fault.rule}” of “{fault.ruleset}” may do less: {change.reason}"
+        self._record.tell(Kind.DECISION, text, incident_id=fault.incident_id)
+        await self._notifier.notify(text, text, {"cause": change.id})
+        return True
+
+    async def _promoted(self, fault: Fault) -> None:
+        rule = self._rule_of(fault.ruleset, fault.rule)
+        written = rule.autonomy if rule else None
+        found = new_promotion(fault.ruleset, fault.rule, written, self._record, self._rails)
+        if found is not None:
+            how = f"selfheal autonomy set {fault.rule!r} {found.level.value}"
+            await self._notifier.notify(found.text, f"{found.text}\n{how}", {})
