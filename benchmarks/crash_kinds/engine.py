@@ -10,7 +10,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,18 +39,18 @@ class Process:
 class Life:
     """One run of the engine's program, from start to death."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, *options: str, env: Mapping[str, str] | None = None) -> None:
         self._site = site
         self._log = (site.folder / "engine.log").open("ab")
         self.began = time.time()
         self.ready_after: float | None = None
         self.killed_at: float | None = None
         self.process = subprocess.Popen(
-            [site.python, "-m", "selfheal.cli", "engine", "-p", str(site.folder)],
+            [site.python, "-m", "selfheal.cli", "engine", "-p", str(site.folder), *options],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
-            env=site.env,
+            env={**site.env, **(env or {})},
             cwd=site.folder,
         )
 
