@@ -20,6 +20,7 @@ from tests.sources.certificates import authority, issued
 from .support import TOKENS, site
 
 Make = Callable[..., Bench]
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 BORING = {
     "Cache-Control",
     "Connection",
@@ -136,7 +137,7 @@ async def test_a_stranger_has_one_request_a_connection(tmp_path: Path, bench: Ma
     """Two requests sent down one connection without a token: the first is answered, then it is
     closed."""
     async with site(tmp_path, bench()) as one:
-        answer = await one.raw(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
+        answer = await one.raw(HEALTH * 2)
     assert answer.count(b"HTTP/1.1") == 1
 
 
@@ -147,6 +148,46 @@ async def test_who_says_nothing_is_let_go(
     monkeypatch.setattr(quiet, "HEADER_SECONDS", 0.2)
     async with site(tmp_path, bench()) as one:
         assert await one.raw(b"GET /healthz HTTP/1.1\r\nHost:") == b""
+
+
+async def test_connections_are_counted(
+    tmp_path: Path, bench: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A peer that holds as many connections as it may gets no other before it lets one go."""
+    monkeypatch.setattr(quiet, "MOST_OF_ONE", 2)
+    async with site(tmp_path, bench()) as one:
+        host, _, port = one.address.rpartition(":")
+        held = [await asyncio.open_connection(host, int(port)) for _ in range(2)]
+        assert await one.raw(HEALTH) == b""
+        held[0][1].close()
+        await held[0][1].wait_closed()
+
+        async with asyncio.timeout(5):
+            while not await one.raw(HEALTH):
+                pass
+        held[1][1].close()
+
+
+async def test_a_defect_of_ours_is_logged_and_not_told(
+    tmp_path: Path,
+    bench: Make,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever goes wrong inside, the caller gets a bare 500 and the log the traceback, but not
+    the path, which may be a link."""
+    made = bench()
+
+    def broken(*args: object, **more: object) -> None:
+        raise RuntimeError("a defect")
+
+    async with site(tmp_path, made) as one, made.asking(made.healing()):
+        monkeypatch.setattr(made.record, "approval", broken)
+        link = one.links.text(made.told[0][2]).split()[-1]
+        path = link[link.index("/answer/") :]
+        assert (await one.stranger("GET", path))[:2] == (500, b"")
+    assert "RuntimeError: a defect" in caplog.text
+    assert path not in caplog.text
 
 
 async def test_rate(tmp_path: Path, bench: Make) -> None:
@@ -176,7 +217,7 @@ async def test_tls(tmp_path: Path, bench: Make) -> None:
         ):
             assert answer.status == 200
             assert "Strict-Transport-Security" in answer.headers
-        assert await one.raw(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") == b""
+        assert await one.raw(HEALTH) == b""
 
 
 async def test_a_body_that_is_too_large(tmp_path: Path, bench: Make) -> None:
