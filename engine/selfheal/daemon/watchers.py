@@ -1,4 +1,4 @@
-"""What is looked at beside the healings: storms over the fleet, and how far rules may be trusted."""
+"""What is looked at beside the healings: storms over the fleet, how far rules are trusted."""
 
 from __future__ import annotations
 

@@ -1,0 +1,207 @@
+"""What a healing must pass in a running engine: rails, humans, and what ends the waiting."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from selfheal.approvals import answer
+from selfheal.daemon.closing import close_by_hand
+from selfheal.model import (
+    Answer,
+    ApprovalState,
+    Channel,
+    FaultState,
+    HealingState,
+    IncidentState,
+    Outcome,
+    Pause,
+    Refusal,
+    Scope,
+    new_id,
+)
+from selfheal.recovery.executors import MemoryRunner
+from selfheal.recovery.executors.memory import FAILS
+
+from .hook import listening
+from .support import RULES, Inside, engine_inside, write_project
+from .test_faults import heals
+
+RISKY = {"down": "web1", "cause": "disk-full"}
+
+
+def asked(engine: Inside) -> Any:
+    """Return the approval that is waited for, if there is one."""
+    pending = engine.record.approvals(state=ApprovalState.PENDING.value)
+    return pending[0] if pending else None
+
+
+def say(engine: Inside, approval_id: str, *, yes: bool) -> None:
+    """Answer as the command line does."""
+    given = Answer("ann", yes, "I looked", time.time(), Channel.CLI)
+    answer(engine.record, approval_id, given)
+    engine.record.post("approval_answered", {"id": approval_id}, time.time())
+
+
+def with_autonomy(level: str) -> str:
+    """Return the rules, the first of which has that autonomy."""
+    return RULES.replace(
+        "    - name: something is down\n",
+        f"    - name: something is down\n      autonomy: {level}\n",
+    )
+
+
+async def test_a_risky_solution_waits_for_a_human_and_then_runs(tmp_path: Path) -> None:
+    """Nothing runs before the yes; who said it, when and why is on record; then it heals."""
+    runner = MemoryRunner()
+    async with listening() as hook:
+        folder = write_project(tmp_path, notify=hook.config)
+        async with engine_inside(folder, runner) as engine:
+            engine.emit(RISKY)
+            approval = await engine.until(lambda: asked(engine))
+            [healing] = engine.healings()
+            assert (healing.state, runner.playbooks) == (HealingState.RUNNING, [])
+            assert [lock.resource for lock in engine.record.locks()] == ["host:web1"]
+            say(engine, approval.id, yes=True)
+            await engine.until(lambda: engine.all_healed(1))
+            approval = engine.record.approval(approval.id)
+    assert (approval.state, approval.answers[0].who) == (ApprovalState.APPROVED, "ann")
+    assert runner.playbooks == ["replace.yml"]
+    assert f"selfheal approve {approval.id}" in hook.messages[0]["body"]
+
+
+async def test_a_no_ends_the_healing_and_nothing_runs(tmp_path: Path) -> None:
+    """Denied is an outcome of its own, and the incident is a human's."""
+    runner = MemoryRunner()
+    async with engine_inside(write_project(tmp_path), runner) as engine:
+        engine.emit(RISKY)
+        approval = await engine.until(lambda: asked(engine))
+        say(engine, approval.id, yes=False)
+        await engine.until(lambda: engine.states() == [IncidentState.MANUAL])
+        [healing] = engine.healings()
+        assert healing.outcome is Outcome.DENIED
+        assert "ann said no to rebuild: I looked" in healing.reason
+        assert engine.record.locks() == []
+    assert runner.playbooks == []
+
+
+async def test_no_answer_is_a_no(tmp_path: Path) -> None:
+    """When its time is over the question counts as denied."""
+    folder = write_project(tmp_path, approval={"expires": "300ms"})
+    async with engine_inside(folder, MemoryRunner()) as engine:
+        engine.emit(RISKY)
+        await engine.until(lambda: engine.states() == [IncidentState.MANUAL])
+        assert engine.healings()[0].outcome is Outcome.EXPIRED
+
+
+async def test_a_question_outlives_the_engine(tmp_path: Path) -> None:
+    """The next engine waits for the same answer, with the time that is left."""
+    folder, runner = write_project(tmp_path), MemoryRunner()
+    async with engine_inside(folder, runner) as engine:
+        engine.emit(RISKY)
+        before = await engine.until(lambda: asked(engine))
+    async with engine_inside(folder, runner) as engine:
+        after = await engine.until(lambda: asked(engine))
+        assert (after.id, after.expires_at) == (before.id, before.expires_at)
+        say(engine, after.id, yes=True)
+        await engine.until(lambda: engine.all_healed(1))
+    assert runner.playbooks == ["replace.yml"]
+
+
+async def test_what_is_over_is_not_asked_about_any_longer(tmp_path: Path) -> None:
+    """A fault that is resolved while a human is asked ends the healing; the question is withdrawn."""
+    async with engine_inside(write_project(tmp_path), MemoryRunner()) as engine:
+        engine.emit(RISKY)
+        approval = await engine.until(lambda: asked(engine))
+        engine.emit({"up": "web1"})
+        await engine.until(lambda: engine.states() == [IncidentState.RESOLVED])
+        assert engine.record.approval(approval.id).state is ApprovalState.WITHDRAWN
+
+
+async def test_an_incident_closed_by_hand_is_over(tmp_path: Path) -> None:
+    """Closing stops the healing that waits, resolves the fault and leaves nobody asked."""
+    async with engine_inside(write_project(tmp_path), MemoryRunner()) as engine:
+        engine.emit(RISKY)
+        approval = await engine.until(lambda: asked(engine))
+        close_by_hand(engine.record, engine.incidents()[0], "ann: new disk", time.time())
+        await engine.until(lambda: engine.all_healed(1))
+        incident = engine.incidents()[0]
+        fault = engine.record.fault(incident.primary_fault_id)
+        assert (incident.state, fault.state) == (IncidentState.RESOLVED, FaultState.RESOLVED)
+        assert engine.record.approval(approval.id).state is ApprovalState.WITHDRAWN
+
+
+@pytest.mark.parametrize(
+    ("level", "refusal", "messages"),
+    [("observe", Refusal.OBSERVE_ONLY, 0), ("suggest", Refusal.SUGGEST_ONLY, 1)],
+)
+async def test_a_rule_does_no_more_than_it_may(
+    tmp_path: Path, level: str, refusal: Refusal, messages: int
+) -> None:
+    """An observing rule records and is silent; a suggesting one tells what could be run."""
+    runner = MemoryRunner()
+    async with listening() as hook:
+        folder = write_project(tmp_path, with_autonomy(level), notify=hook.config)
+        async with engine_inside(folder, runner) as engine:
+            engine.emit({"down": "web1"})
+            await engine.until(lambda: engine.states() == [IncidentState.MANUAL])
+            await engine.until(lambda: len(hook.messages) >= messages)
+            last = engine.record.decisions(engine.incidents()[0].id)[-1]
+    assert (last.refused, runner.playbooks) == (refusal, [])
+    assert [
+        text for one in hook.messages for text in [one["body"]] if "run-runbook restart" in text
+    ] == [one["body"] for one in hook.messages]
+    assert len(hook.messages) == messages
+
+
+async def test_a_rule_that_needs_approval_asks_for_low_risk_too(tmp_path: Path) -> None:
+    """`autonomy: approve` asks a human before any solution of that rule."""
+    runner = MemoryRunner({"restart.yml": heals(tmp_path)})
+    async with engine_inside(write_project(tmp_path, with_autonomy("approve")), runner) as engine:
+        engine.emit({"down": "web1"})
+        approval = await engine.until(lambda: asked(engine))
+        assert "autonomy is approve" in approval.reasons[-1]
+        say(engine, approval.id, yes=True)
+        await engine.until(lambda: engine.states() == [IncidentState.HEALED])
+
+
+async def test_a_pause_holds_and_a_resume_lets_go(tmp_path: Path) -> None:
+    """What comes while everything is paused waits, says so, and goes on at once afterwards."""
+    runner = MemoryRunner({"restart.yml": heals(tmp_path)})
+    async with engine_inside(write_project(tmp_path), runner) as engine:
+        pause = Pause(new_id("pa"), Scope.GLOBAL, "", "the network is moved", "ann", time.time())
+        engine.record.add_pause(pause)
+        engine.emit({"down": "web1"})
+        await engine.until(lambda: engine.told("refused: paused"))
+        [healing] = engine.healings()
+        assert healing.waiting is not None
+        assert healing.waiting.reason is Refusal.PAUSED
+        assert "the network is moved" in healing.waiting.detail
+        engine.record.end_pause(pause.id, time.time())
+        engine.record.post("rails_changed", {"what": ["resumed"]}, time.time())
+        await engine.until(lambda: engine.states() == [IncidentState.HEALED])
+    assert runner.playbooks == ["restart.yml"]
+
+
+async def test_a_rule_whose_healings_fail_loses_autonomy(tmp_path: Path) -> None:
+    """After the failures of the configuration the rule needs approval, and a human is told."""
+    rails = {
+        "cooldown": False,
+        "settle": False,
+        "autonomy": {"demote": {"failures": 1, "within": "1h"}},
+    }
+    runner = MemoryRunner({"restart.yml": FAILS, "replace.yml": FAILS})
+    async with listening() as hook:
+        folder = write_project(tmp_path, notify=hook.config, rails=rails)
+        async with engine_inside(folder, runner) as engine:
+            engine.emit({"down": "web1"})
+            await engine.until(lambda: engine.told("may do less"))
+            engine.emit({"down": "web2"})
+            approval = await engine.until(lambda: asked(engine))
+            assert approval.target == "web2"
+            await engine.until(
+                lambda: any("may do less" in one["subject"] for one in hook.messages)
+            )
