@@ -35,7 +35,7 @@ OrOff = Annotated[T | None, BeforeValidator(_off)]
 class Limit(Strict):
     """No more than so many: within a time, or side by side."""
 
-    per: Annotated[tuple[Per, ...], BeforeValidator(_listed)] = Field(
+    per: Annotated[list[Per], BeforeValidator(_listed)] = Field(
         min_length=1,
         description="What is counted together: target, rule, solution, a list of them, group, or "
         "global.",
@@ -143,8 +143,8 @@ class RuleAutonomy(Strict):
 
 def _default_limits() -> list[Limit]:
     return [
-        Limit(per=("target",), max=Amount(3), every=3600.0),
-        Limit(per=("target",), max=Amount(7), every=86400.0),
+        Limit(per=["target"], max=Amount(3), every=3600.0),
+        Limit(per=["target"], max=Amount(7), every=86400.0),
     ]
 
 
