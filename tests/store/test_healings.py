@@ -214,15 +214,16 @@ def test_lists_are_filtered_and_newest_first(record: SqliteRecord) -> None:
 
 
 def test_decisions_keep_their_reasons_in_order(record: SqliteRecord) -> None:
-    """Chosen or refused, with every vote, oldest first."""
+    """Chosen or refused, with every vote, in the order in which they were made."""
     votes = (Vote("ladder", "restart", 0.9, "cheapest"),)
     chosen = Decision(
         "de-1", "in-1", "ft-1", 5.0, Strategy.QUICK_FIX, "restart", 0.8, Risk.LOW, False, None,
         ("it fits",), votes,
     )  # fmt: skip
-    refused = replace(chosen, id="de-2", at=6.0, solution="", refused=Refusal.LADDER_EXHAUSTED)
-    record.add_decision(refused)
+    # The clock was set back in between.
+    refused = replace(chosen, id="de-2", at=4.0, solution="", refused=Refusal.LADDER_EXHAUSTED)
     record.add_decision(chosen)
+    record.add_decision(refused)
     record.add_decision(replace(chosen, id="de-3", incident_id="in-2"))
     assert record.decisions("in-1") == [chosen, refused]
 

@@ -15,6 +15,6 @@ class Decisions(Repository):
 
     def decisions(self, incident_id: str) -> list[Decision]:
         rows = self._db.rows(
-            "SELECT * FROM decisions WHERE incident_id = ? ORDER BY at, rowid", (incident_id,)
+            "SELECT * FROM decisions WHERE incident_id = ? ORDER BY rowid", (incident_id,)
         )
         return [from_row(Decision, row) for row in rows]

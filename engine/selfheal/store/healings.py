@@ -104,7 +104,7 @@ class Healings(Steps, Locks):
 
     def healings(self, *, limit: int = 50, state: str = "", incident_id: str = "") -> list[Healing]:
         with self._db.reading():
-            order = "created_at DESC, rowid DESC"
+            order = "rowid DESC"  # as they were added, whatever the clock did
             rows = self._where("healings", order, limit, state=state, incident_id=incident_id)
             return [self._complete(row) for row in rows]
 
@@ -112,7 +112,7 @@ class Healings(Steps, Locks):
         steps = self._steps_by_attempt(row["id"])
         checks = self._db.rows(_VALIDATIONS, (row["id"],))
         attempts = self._db.rows(
-            "SELECT * FROM attempts WHERE healing_id = ? ORDER BY started_at, rowid", (row["id"],)
+            "SELECT * FROM attempts WHERE healing_id = ? ORDER BY rowid", (row["id"],)
         )
         return from_row(
             Healing,

@@ -18,5 +18,5 @@ class Incidents(Repository):
         return from_row(Incident, self._by_prefix("incidents", incident_id))
 
     def incidents(self, *, limit: int = 50, state: str = "") -> list[Incident]:
-        rows = self._where("incidents", "opened_at DESC, rowid DESC", limit, state=state)
+        rows = self._where("incidents", "rowid DESC", limit, state=state)
         return [from_row(Incident, row) for row in rows]

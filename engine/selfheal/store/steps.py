@@ -11,7 +11,7 @@ from selfheal.store.repository import Repository
 
 _OF_HEALING = """
 SELECT steps.* FROM steps JOIN attempts ON attempts.id = steps.attempt_id
-WHERE attempts.healing_id = ? ORDER BY steps.started_at, steps.rowid
+WHERE attempts.healing_id = ? ORDER BY steps.rowid
 """
 
 

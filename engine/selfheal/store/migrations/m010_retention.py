@@ -15,7 +15,8 @@ SELECT
         AS usage_count,
     coalesce(attempts.outcome = 'healed', 0) AS healed,
     attempts.started_at AS last_used,
-    CASE WHEN attempts.outcome = 'healed' THEN attempts.ended_at - faults.starts_at END AS recovery
+    CASE WHEN attempts.outcome = 'healed'
+        THEN max(0.0, attempts.ended_at - faults.starts_at) END AS recovery
 FROM attempts
 JOIN healings ON healings.id = attempts.healing_id
 LEFT JOIN faults ON faults.id = healings.fault_id
@@ -50,9 +51,11 @@ FROM solution_parts GROUP BY name
 _INDEXES = (
     "CREATE INDEX events_age ON events (received_at)",
     "CREATE INDEX timeline_age ON timeline (at)",
+    "CREATE INDEX timeline_by_kind ON timeline (kind)",
     "CREATE INDEX tasks_age ON tasks (at)",
     "CREATE INDEX incidents_age ON incidents (closed_at)",
-    "CREATE INDEX incidents_open ON incidents (id) WHERE state = 'open'",
+    "CREATE INDEX incidents_by_state ON incidents (state)",
+    "CREATE INDEX healings_by_state ON healings (state)",
     "CREATE INDEX firings_age ON firings (ended_at)",
     "CREATE INDEX action_runs_age ON steps (ended_at) WHERE attempt_id IS NULL",
     "CREATE INDEX attempts_unsummed ON attempts (healing_id) WHERE NOT summed",
