@@ -25,7 +25,7 @@ from tests.daemon.support import EngineProcess, Install, needs_ansible
 from tests.security.planted import CommandLines, leaks, leaks_in_folder
 from tests.servers import free_port
 
-VAULT = "v4ult'd \"swordfish\" & <Zoë> {{ 7*7 }}"
+VAULT = 'v4ult\'d "swordfish" & <Zoë> {{ 7*7 }}'
 VAULT_PASSWORD = "open-sesame-of-the-vault"
 FROM_FILE = "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA7bq1\nq2/w+3==xyz\n-----END KEY-----"
 SOURCE_TOKEN = "source-token-9f8e7d6c"
@@ -50,7 +50,9 @@ RULES = """
         - print_event: {pretty: true}
         - post_event: {event: {kind: posted, password: "{{ db_password }}", key: "{{ APP_KEY }}"}}
         - set_fact: {fact: {remembered: "{{ APP_KEY }}"}}
-        - run_playbook: {name: leak.yml, extra_vars: {pw: "{{ db_password }}", key: "{{ APP_KEY }}"}}
+        - run_playbook:
+            name: leak.yml
+            extra_vars: {pw: "{{ db_password }}", key: "{{ APP_KEY }}"}
         - run_module:
             name: ansible.builtin.fail
             module_args: {msg: "it says {{ db_password }}"}
@@ -65,6 +67,10 @@ RULES = """
           labels: {password: "{{ db_password }}"}
           metadata: {key: "{{ APP_KEY }}"}
           root_cause: web-dead
+    - name: nobody knows it
+      condition: event.payload.kind == "strange"
+      action:
+        heal: {fault: deadlock, component: db, target: db1, message: "is it {{ db_password }}?"}
     - name: hang
       condition: event.payload.kind == "hang"
       action: {run_playbook: {name: hang.yml, extra_vars: {pw: "{{ db_password }}"}}}
@@ -102,8 +108,10 @@ PLAYBOOKS = {
     - debug: {msg: "{{ pw }} and {{ key }}"}
     - set_fact: {kept: "{{ pw }}"}
     - {set_stats: {data: {told: "{{ key }}"}}}
-    - {command: "cat /no/such/file", environment: {PW: "{{ pw }}"}, ignore_errors: true}
-    - {fail: {msg: "refused: {{ pw }} {{ key | b64encode }} {{ pw | to_json }}"}, ignore_errors: true}
+    - {command: cat, args: {stdin: "{{ pw }}"}}
+    - {uri: {url: "http://127.0.0.1:1/{{ pw | urlencode }}"}, ignore_errors: true}
+    - fail: {msg: "refused: {{ pw }} {{ key | b64encode }} {{ pw | to_json }}"}
+      ignore_errors: true
 """,
     "use.yml": """
     - copy: {content: "{{ pw | hash('sha256') }}", dest: "{{ playbook_dir }}/../used"}
@@ -144,7 +152,7 @@ def site() -> Iterator[Site]:
 
         do_GET = do_POST = _note  # noqa: N815 -- the names http.server calls
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *args: Any) -> None:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -180,7 +188,7 @@ class Drill:
 
     def post(self, kind: str) -> None:
         """Send an event that holds a secret itself."""
-        request = urllib.request.Request(  # noqa: S310 -- loopback
+        request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/x",
             data=json.dumps({"kind": kind, "note": f"as {VAULT} says"}).encode(),
             headers={"Authorization": f"Bearer {SOURCE_TOKEN}", "X-Api-Key": NOTIFY_HEADER},
@@ -206,7 +214,7 @@ def drill(tmp_path: Path, site: Site) -> Drill:
     (outside / "vault-password").write_text(VAULT_PASSWORD)
     (outside / "key").write_text(FROM_FILE + "\n")
     (outside / "hand.yml").write_text(json.dumps({"db_token": BY_HAND_FILE}))
-    encrypt = [find_program("ansible-vault"), "encrypt_string", "--name=db_password"]
+    encrypt = [find_program("ansible-vault"), "encrypt_string", "--stdin-name=db_password"]
     encrypt.append(f"--vault-password-file={outside / 'vault-password'}")
     done = subprocess.run(encrypt, input=VAULT, capture_output=True, text=True, check=True)
     (outside / "vars.yml").write_text(done.stdout)
@@ -235,23 +243,29 @@ def test_no_planted_secret_is_anywhere(drill: Drill, site: Site) -> None:
         engine.ready()
         drill.post("leak")
         drill.post("down")
+        drill.post("strange")
 
         def ended() -> bool:
             lines.sample()
-            acted = engine.told("action run_module of rule") or engine.told("run_module of rule")
-            return acted and [one.state for one in engine.healings()] == [HealingState.DONE]
+            healed = engine.healings() and engine.healings()[0].state is HealingState.DONE
+            told = any(b"is it ******?" in one for one in site.bodies)
+            return bool(healed and told and engine.told("run_module of rule"))
 
         engine.until(ended, within=120)
         used = (drill.folder / "used").read_text()
         assert used == hashlib.sha256(VAULT.encode()).hexdigest()
         assert any("swordfish" in one for one in site.authorizations), "the proof was in clear"
+        assert f"Bearer {NOTIFY_HEADER}" in site.authorizations
         engine.send(signal.SIGTERM)
         engine.end()
     finally:
         engine.close()
     for verb in ("status", "incidents list", "runs list", "kb list"):
         assert drill.run(*verb.split(), "-o", "json").returncode == 0, verb
-    content = drill.said + [*lines.seen, (drill.folder / "engine.log").read_bytes()]
+    for noun, listing in (("incidents", drill.said[2]), ("runs", drill.said[4])):
+        for row in json.loads(listing):
+            assert drill.run(noun, "show", row["id"], "-o", "json").returncode == 0
+    content = [*drill.said, *lines.seen, (drill.folder / "engine.log").read_bytes()]
     found = leaks_in_folder(ALL, drill.folder / ".selfheal")
     found += [one for part in content for one in leaks(ALL, part[:80].decode("latin1"), part)]
     found += [one for body in site.bodies for one in leaks(ALL, "a notification", body)]
@@ -262,10 +276,8 @@ def test_no_planted_secret_is_anywhere(drill: Drill, site: Site) -> None:
 
 def test_by_hand_secrets_are_used_and_not_kept(drill: Drill) -> None:
     """`-e @FILE` and `-e admin_password=…` reach the playbook and are nowhere afterwards."""
-    lines = CommandLines()
     arguments = ["run-runbook", "by-hand", "-e", f"@{drill.outside / 'hand.yml'}", "-y"]
     done = drill.run(*arguments, "-e", f"admin_password={BY_HAND_WORD}")
-    lines.sample()
     expected = hashlib.sha256((BY_HAND_WORD + BY_HAND_FILE).encode()).hexdigest()
     assert (drill.folder / "by-hand-used").read_text() == expected, done.stderr
     found = leaks_in_folder(BY_HAND, drill.folder / ".selfheal")
@@ -281,12 +293,16 @@ def test_what_kill_9_leaves_is_scrubbed_at_the_next_start(drill: Drill) -> None:
     try:
         engine.ready()
         drill.post("hang")
-        engine.until(lambda: list(state.rglob("job_events/*-runner_on_start.json")) or _events(state))
+        engine.until(
+            lambda: list(state.rglob("job_events/*-runner_on_start.json")) or _events(state)
+        )
         assert (mode := _mode(next(iter(state.rglob("extra-vars.yml"))))) == 0o600, oct(mode)
         artifacts = {path.parent for path in state.rglob("extra-vars.yml")}
         assert {_mode(path) for path in artifacts} == {0o700}
-        seen = [one for one in _process_files(str(drill.folder)) for one in leaks(ALL, "proc", one)]
-        assert not seen, "\n".join(seen)
+        files = list(_process_files(str(drill.folder)))
+        shown = [leak for one in files for leak in leaks(ALL, "/proc", one)]
+        assert files
+        assert not shown, "\n".join(shown)
         engine.send(signal.SIGKILL)
         engine.end()
         assert leaks_in_folder(ALL, state / "runner"), "nothing was there to be scrubbed"
