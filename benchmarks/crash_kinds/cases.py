@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-from benchmarks.crash_kinds.site import HAS_LOCKS
-
 
 class Follows(Enum):
     """What an acknowledged report must lead to."""
@@ -68,6 +66,8 @@ class Case:
     """Runs of its action at most."""
     component: str = ""
     """Of its fault."""
+    denied: bool = False
+    """A human says no to its first rung, where one is asked."""
     repeatable: bool = True
     """A report may be sent again after a broken connection."""
     reports: list[Report] = field(default_factory=list)
@@ -94,8 +94,10 @@ def make_cases(dice: random.Random, lives: int, slow: float) -> list[Case]:
     cases = [maker.fault(hook=dice.random() < 0.3) for _ in range(lives)]
     if dice.random() < 0.5:
         cases += maker.same_target()
-    if HAS_LOCKS and dice.random() < 0.5:
+    if dice.random() < 0.5:
         cases += [maker.fault(family="named") for _ in range(2)]
+    if dice.random() < 0.5:
+        cases.append(maker.asked())
     for kind, count, gaps in (
         ("act", 1, 0),
         ("pair", 2, 2),
@@ -141,6 +143,15 @@ class _Maker:
         for case in cases:
             case.kind = "same"
         return cases
+
+    def asked(self) -> Case:
+        """Return a fault whose first rung needs a human's yes; reported early, answered late."""
+        case = self.fault(family="asked")
+        case.kind = "asked"
+        case.denied = self._dice.random() < 0.3
+        for report in case.reports:
+            report.life = min(report.life, 1)
+        return case
 
     def acting(self, kind: str, count: int, gap: int) -> Case:
         """Return a case that ends in one run of `act.yml`, told in `count` reports."""

@@ -120,6 +120,20 @@ def _began(entry: Path) -> float:
     return time.time() - up + ticks / os.sysconf("SC_CLK_TCK")
 
 
+def holders_of(path: Path) -> list[str]:
+    """Return who has that file open, for people: process id, state and command line."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if any(link.readlink() == path for link in (entry / "fd").iterdir()):
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                status = (entry / "status").read_text().split("\n")
+                facts = [one for one in status if one.startswith(("State", "PPid", "Threads"))]
+                facts.append((entry / "wchan").read_text())
+                found.append(f"{entry.name} {' '.join(facts)} {line[:100]}")
+    return found
+
+
 @contextlib.contextmanager
 def record_of(site: Site) -> Iterator[sqlite3.Connection]:
     """Look into the record as another process does, without the engine's code."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from benchmarks.crash_kinds.verdict import Facts
 
 _ENDS = ("healed", "failed", "rolled_back", "rollback_failed")
-_FIRST_HELPS, _UNDO_FAILS = "ok", "badundo"
+_HELPS, _UNDO_FAILS = "ok", "badundo"
 
 
 def wrong_outcomes(course: Course, facts: Facts) -> list[str]:
@@ -32,7 +32,7 @@ def wrong_outcomes(course: Course, facts: Facts) -> list[str]:
         if case.follows is Follows.HEALING:
             for fault in facts.faults_of(case):
                 found += _of_fault(course, facts, case, fault, by_incident[fault["incident_id"]])
-    return found + _wrong_ways(facts)
+    return found + _wrong_ways(facts) + _wrong_questions(facts)
 
 
 def _of_fault(
@@ -67,9 +67,26 @@ def _undisturbed(course: Course, healing: dict[str, Any]) -> bool:
 
 def _expected(case: Case) -> str:
     first, second = case.modes
+    if case.denied:
+        return "healed" if second == _HELPS else "rolled_back"
     if first == _UNDO_FAILS:
         return "rollback_failed"
-    return "healed" if _FIRST_HELPS in (first, second) else "rolled_back"
+    return "healed" if _HELPS in (first, second) else "rolled_back"
+
+
+def _wrong_questions(facts: Facts) -> list[str]:
+    """A human is asked once a rung, and a rung that needs a yes is not begun without one."""
+    found, asked = [], defaultdict(list)
+    for approval in facts.approvals:
+        asked[approval["healing_id"], approval["rung"]].append(approval["state"])
+    for (healing, rung), states in asked.items():
+        if len(states) > 1:
+            found.append(f"{healing}: asked {len(states)} times about rung {rung}: {states}")
+    for attempt in facts.attempts:
+        states = asked[attempt["healing_id"], attempt["rung"]]
+        if attempt["solution"] == "first-asked" and states != ["approved"]:
+            found.append(f"{attempt['id']}: begun though its approval is {states}")
+    return found
 
 
 def _wrong_ways(facts: Facts) -> list[str]:

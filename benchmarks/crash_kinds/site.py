@@ -13,14 +13,10 @@ from typing import Any
 
 from tests.servers.base import free_port
 
-from selfheal.config import Rails
-from selfheal.rulebook.schema.solution import SolutionPart
-
 HERE = Path(__file__).parent
 TOKEN = "let-me-in"  # noqa: S105 - of a throw-away engine on loopback
 ACTOR = "actor"
 """The host on which playbooks of `run_playbook` actions run."""
-HAS_LOCKS = "locks" in SolutionPart.model_fields
 
 # Nothing is held back however badly a solution does: what a crash does to healings is the question.
 NO_RAILS: dict[str, Any] = {
@@ -97,8 +93,7 @@ def lay_out(
             python=interpreter, effect=folder / "bin" / "effect.py", folder=folder, what=what
         )
         (folder / "playbooks" / f"{what}.yml").write_text(text)
-    rails = {key: off for key, off in NO_RAILS.items() if key in Rails.model_fields}
-    config = {"vars": {"world": str(folder / "world")}, "rails": rails, **config}
+    config = {"vars": {"world": str(folder / "world")}, "rails": NO_RAILS, **config}
     (folder / "selfheal.yml").write_text(json.dumps(config))
     (folder / "rulebooks" / "rules.yml").write_text(json.dumps(rulesets))
     python = sys.executable if real else _stand_in(folder, interpreter)
@@ -223,13 +218,14 @@ def _act(place: str) -> dict[str, Any]:
 def _families(receiver: int) -> list[list[dict[str, Any]]]:
     by_command = {"command": {"argv": "test -e {{ vars.world }}/{{ target }}"}}
     by_http = {"http": {"url": f"http://127.0.0.1:{receiver}/mended/{{{{ target }}}}"}}
-    families = [
+    asked = _family("asked", by_command, idempotent=False)
+    asked[0]["risk"] = "high"
+    return [
         _family("plain", by_command, idempotent=False),
         _family("again", by_http, idempotent=True),
+        _family("named", by_http, idempotent=False, locks=["haproxy:web"]),
+        asked,
     ]
-    if HAS_LOCKS:
-        families.append(_family("named", by_http, idempotent=False, locks=["haproxy:web"]))
-    return families
 
 
 def _family(

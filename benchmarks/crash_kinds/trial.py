@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,8 +16,15 @@ from pathlib import Path
 
 from tests.servers.base import free_port
 
+from benchmarks.crash_kinds.approver import Approver
 from benchmarks.crash_kinds.cases import Answer, Case, make_cases
-from benchmarks.crash_kinds.engine import Life, NeverReadyError, Process, processes_of
+from benchmarks.crash_kinds.engine import (
+    Life,
+    NeverReadyError,
+    Process,
+    holders_of,
+    processes_of,
+)
 from benchmarks.crash_kinds.receiver import Receiver
 from benchmarks.crash_kinds.sender import Sender
 from benchmarks.crash_kinds.site import Site, write_site
@@ -96,6 +104,8 @@ class _Trial:
         self._longest = 4.0 if real else 1.2
         self.course = Course(site, cases)
         self.sender = Sender(site)
+        self._approver = Approver(site, cases)
+        self._human: threading.Thread | None = None
 
     def run(self) -> None:
         """Kill as often as asked, then let a last life bring everything to its end."""
@@ -116,7 +126,10 @@ class _Trial:
             if not self._ready(engine):
                 return
             self._report(number)
-            time.sleep(self._dice.uniform(0.0, self._longest))
+            moment = self._dice.uniform(0.0, self._longest)
+            self._human = threading.Thread(target=self._approver.answer, args=(engine.began,))
+            self._human.start()
+            time.sleep(moment)
             if blow is Blow.CHILD:
                 self._kill_a_child(engine)
                 time.sleep(self._dice.uniform(0.0, 0.5))
@@ -128,12 +141,15 @@ class _Trial:
         finally:
             engine.close()
             self.sender.settle()
+            if self._human is not None:
+                self._human.join()
 
     def _ready(self, engine: Life) -> bool:
         try:
             engine.await_ready()
         except NeverReadyError as error:
-            self.course.complaints.append(f"never ready: {error}")
+            holders = holders_of(self._site.folder / ".selfheal" / "engine.lock")
+            self.course.complaints.append(f"never ready: {error}; the lock is open in {holders}")
             self.course.kills += 1  # or it would be tried for ever
             return False
         self.course.lives.append((engine.began, engine.began + (engine.ready_after or 0.0)))
@@ -184,7 +200,7 @@ class _Trial:
                 self.sender.settle()
                 if not engine.alive:
                     break
-            self._await(lambda: not unfinished(self.course) or not engine.alive)
+            self._await(lambda: self._all_ended() or not engine.alive)
             if not engine.alive:
                 self.course.complaints.append(f"it ended by itself: {engine.process.returncode}")
                 return
@@ -192,6 +208,9 @@ class _Trial:
         finally:
             engine.close()
         self.course.orphans += processes_of(self._site)
+
+    def _all_ended(self) -> bool:
+        return not self._approver.answer(time.time()) and not unfinished(self.course)
 
     def _stop(self, engine: Life) -> None:
         try:

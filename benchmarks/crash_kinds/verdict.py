@@ -68,6 +68,7 @@ class Facts:
         self.incidents = {one["id"]: one for one in rows(site, "SELECT * FROM incidents")}
         self.healings = rows(site, "SELECT * FROM healings")
         self.attempts = rows(site, "SELECT * FROM attempts ORDER BY started_at, id")
+        self.approvals = rows(site, "SELECT * FROM approvals")
         self.steps = {one["ident"]: one for one in rows(site, "SELECT * FROM steps")}
 
     def faults_of(self, case: Case) -> list[dict[str, Any]]:
