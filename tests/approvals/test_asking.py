@@ -10,6 +10,7 @@ import pytest
 
 from selfheal.approvals import settle
 from selfheal.clock import ManualClock
+from selfheal.errors import NotFoundError
 from selfheal.model import ApprovalState, Channel, Heard, Kind
 from selfheal.store import open_record
 
@@ -55,6 +56,18 @@ async def test_a_yes_ends_the_waiting(bench: Make) -> None:
         "anna approves by cli: go on",
         "restart-backend on web1: approved",
     ]
+
+
+async def test_an_answer_needs_the_whole_id(bench: Make) -> None:
+    """The beginning of an id is enough to look, not to decide."""
+    one = bench()
+    async with one.asking(one.healing()) as task:
+        ident = one.pending().id
+        with pytest.raises(NotFoundError, match=f"the whole id to answer: {ident}"):
+            one.approvals.answer(ident[:-1], one.says("anna"))
+        await one.clock.advance(10)
+        assert not task.done()
+    assert one.record.approval(ident[:-1]).answers == ()
 
 
 async def test_one_no_ends_it_though_all_are_needed(bench: Make) -> None:

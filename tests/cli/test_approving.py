@@ -118,10 +118,10 @@ def test_nobody_such(folder: Path) -> None:
 
 def test_looking(folder: Path, record: SqliteRecord) -> None:
     """The list says what waits and for how long, the page what would be run and who said what."""
-    asked(record, need=Need.ALL)
+    asked(record, need=Need.ALL, expires_at=time.time() + 3535)
     selfheal("approve", "ap-1", "--as", "anna", "--why", "go on", "-p", folder)
     [row] = data_of("approvals", "list", "--state", "pending", "-p", folder)
-    assert (row["id"], row["target"], row["left"][:2]) == ("ap-1", "web1", "59")
+    assert (row["id"], row["target"], row["left"][:2]) == ("ap-1", "web1", "58")
     assert data_of("approvals", "list", "--state", "denied", "-p", folder) == []
     page = selfheal("approvals", "show", "ap-1", "-p", folder).stdout
     for part in ("1. restart: restart.yml", "the risk is high", "anna: yes (cli): go on"):

@@ -6,6 +6,7 @@ import hashlib
 from fnmatch import fnmatchcase
 
 from selfheal.approvals.judge import judge, may_answer
+from selfheal.errors import NotFoundError
 from selfheal.model import Answer, Approval, ApprovalState, Channel, Grant, Heard, Kind
 from selfheal.ports import Record
 
@@ -18,9 +19,12 @@ def answer(
     """Hear one answer; return what became of it, and the approval as it is then.
 
     Of two answers at the same moment the first decides, also between processes. `link` is the
-    token by which the answer came. Raises NotFoundError."""
+    token by which the answer came. Raises NotFoundError, also for the mere beginning of an id:
+    nobody shall decide what they did not mean."""
     with record.transaction():
         approval = settle(record, approval_id, given.at)
+        if approval.id != approval_id:
+            raise NotFoundError(f"write the whole id to answer: {approval.id}?")
         heard = _hear(record, approval, given, _digest(link))
         return heard, settle(record, approval.id, given.at)
 
