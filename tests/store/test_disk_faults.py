@@ -15,12 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from selfheal.clock import ManualClock
+from selfheal.config import Retention
 from selfheal.errors import StoreError
 from selfheal.model import Kind
-from selfheal.store import SqliteRecord, open_record
+from selfheal.store import SqliteRecord, keep_house, open_record
 from selfheal.store.connection import Busy, Damaged
 from selfheal.store.record import ENGINE_PATIENCE
-from tests.store.test_retention import START, heal_one
+from tests.store.test_retention import DAY, START, heal_one
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="mounts a file system of its own")
 
@@ -177,6 +179,19 @@ def test_a_damaged_page_is_named_at_the_first_touch(lived_in: Path) -> None:
     with pytest.raises(Damaged, match=r"is damaged in timeline \(") as caught:
         record.entries()
     assert "healings (" not in str(caught.value)
+    record.close()
+
+
+async def test_house_keeping_ends_when_it_meets_damage(lived_in: Path, tmp_path: Path) -> None:
+    """What fails for now is tried again; damage is raised, for the engine to end by."""
+    overwrite(lived_in, *pages_of(lived_in, "timeline"))
+    clock = ManualClock(START + 1000 * DAY)
+    record = open_record(lived_in, clock)
+    house = asyncio.create_task(keep_house(record, tmp_path, Retention(), clock))
+    await clock.advance(0)
+    await clock.advance(60)
+    with pytest.raises(Damaged, match="timeline"):
+        await house
     record.close()
 
 

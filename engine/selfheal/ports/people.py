@@ -12,5 +12,8 @@ class Notifier(Protocol):
 
     async def notify(self, subject: str, body: str, data: JSON) -> None:
         """Take the message over; it is in the timeline when this returns, and delivered in the
-        background. Raises nothing: a delivery that failed is in the timeline and the log."""
+        background. Raises nothing: a delivery that failed is in the timeline and the log.
+
+        One cause is told once: `data["cause"]`, else subject and data when they are about an
+        incident. A call made again after a crash is no second call."""
         ...

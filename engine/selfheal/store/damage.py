@@ -11,8 +11,7 @@ from selfheal.clock import SystemClock
 
 ADVICE = (
     "see what is left with: selfheal db check; then restore a backup (selfheal db backup makes "
-    "them), or save what can be saved with: sqlite3 FILE .recover | sqlite3 NEW; the engine does "
-    "not go on with a damaged record"
+    "them), or save what can be saved with: sqlite3 FILE .recover | sqlite3 NEW"
 )
 _STEPS_BETWEEN_LOOKS = 2000
 # The large ones last: a look that is cut short has seen what the next start acts on.

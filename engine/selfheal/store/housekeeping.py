@@ -14,6 +14,7 @@ from selfheal.config import Retention
 from selfheal.duration import format_duration
 from selfheal.errors import StoreError
 from selfheal.model import Kind
+from selfheal.store.connection import Damaged
 from selfheal.store.record import SqliteRecord
 
 FIRST_AFTER = 10.0  # seconds after the start, which has better things to do
@@ -27,7 +28,7 @@ async def keep_house(record: SqliteRecord, state: Path, limits: Retention, clock
     """Tidy up soon after the start and then every `limits.every`, until cancelled.
 
     Works in small steps between which the event loop does other things. What goes wrong is
-    logged, and tried again the next time: house-keeping never ends an engine."""
+    logged, and tried again the next time. Raises Damaged: no engine should go on with that."""
     await clock.sleep(FIRST_AFTER)
     offset = clock.now() - clock.monotonic()
     while True:
@@ -46,6 +47,8 @@ async def _tidy_or_say_why_not(
 ) -> None:
     try:
         await tidy(record, state, limits, clock)
+    except Damaged:
+        raise
     except (StoreError, OSError) as error:
         log.error("house-keeping: %s", error)
 
