@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from selfheal.actions.context import ActionContext, ActionResult, ActionStatus, Services
 from selfheal.actions.registry import ACTIONS, ADOPTED, MESSAGE_ACTIONS, REPEATABLE
+from selfheal.actions.steering import refuse_steering
 from selfheal.errors import SelfhealError
 from selfheal.model import ActionSpec, Firing, FiringState, Kind, Rule, Ruleset, Unfinished
 from selfheal.templates import render
@@ -74,6 +75,7 @@ class Course:
         # What becomes an event or a fact is compared by conditions, which tell 86 from "86".
         literals = spec.name in MESSAGE_ACTIONS
         args = render(spec.args, context.template_variables, literals=literals)
+        refuse_steering(spec.name, spec.args, args, context.template_variables)
         return await ACTIONS[spec.name](args, context)
 
     def _record(

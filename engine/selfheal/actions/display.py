@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from selfheal.clock import Clock
+from selfheal.printable import printable
 
 _WIDTH = 80
 
@@ -19,16 +20,9 @@ def banner(out: Callable[[str], None], clock: Clock, title: str, content: Any) -
     from anybody who can send an event."""
     moment = datetime.fromtimestamp(clock.now()).strftime("%Y-%m-%d %H:%M:%S.%f")
     head = f"** {moment} [{title}] ".ljust(_WIDTH, "*")
-    out(f"\n{head}\n{_printable(str(content))}\n{'*' * _WIDTH}")
+    out(f"\n{head}\n{printable(str(content))}\n{'*' * _WIDTH}")
 
 
 def pretty(value: Any) -> str:
     """Return `value` over several lines, keys in order."""
     return pprint.pformat(value)
-
-
-def _printable(text: str) -> str:
-    return "".join(
-        char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}"
-        for char in text
-    )

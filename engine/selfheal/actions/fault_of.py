@@ -28,6 +28,8 @@ def fault_of(args: Args, context: ActionContext) -> Fault:
     event = first_event(context)
     kind, component = name(args, "fault"), name(args, "component")
     target = target_of(args, context)
+    if not target and args.get("target") is not None:
+        raise ActionError("argument target is empty; leave it out for a fault without a target")
     return Fault(
         id=new_id("ft"),
         fingerprint=name(args, "fingerprint", "")

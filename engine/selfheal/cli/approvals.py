@@ -12,7 +12,7 @@ import click
 from selfheal.approvals import verdict
 from selfheal.cli.answers import ANSWERED, os_user
 from selfheal.cli.exits import Exit
-from selfheal.cli.output import output_option, plain, print_data, print_rows, timestamp
+from selfheal.cli.output import echo, output_option, plain, print_data, print_rows, timestamp
 from selfheal.cli.project import project_option, record_of
 from selfheal.duration import format_duration
 from selfheal.exit_codes import FAILED
@@ -51,7 +51,7 @@ def show(approval_id: str, folder: Path, output: str) -> None:
         print_data(plain(approval), output)
         return
     for line in _lines(approval, healing):
-        click.echo(line)
+        echo(line)
 
 
 @command.command()

@@ -11,6 +11,7 @@ import click
 
 from selfheal.errors import InputError, NotFoundError, SelfhealError
 from selfheal.exit_codes import FAILED, INTERRUPTED, OK, USAGE
+from selfheal.printable import printable
 
 
 class Exit(SystemExit):
@@ -44,4 +45,4 @@ def report_errors() -> Iterator[None]:
 
 
 def _complain(error: SelfhealError) -> None:
-    click.echo(f"error: {error}", err=True)
+    click.echo(printable(f"error: {error}"), err=True)

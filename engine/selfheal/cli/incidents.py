@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from selfheal.cli.output import output_option, plain, print_data, print_rows, timestamp
+from selfheal.cli.output import echo, output_option, plain, print_data, print_rows, timestamp
 from selfheal.cli.project import project_option, record_of
 from selfheal.daemon.closing import close_by_hand
 from selfheal.model import Entry, Incident, IncidentState
@@ -50,10 +50,10 @@ def show(incident_id: str, folder: Path, output: str) -> None:
         row = _row(record, incident)
     if output == "table":
         for key, value in row.items():
-            click.echo(f"{key:>12}: {value}")
+            echo(f"{key:>12}: {value}")
         click.echo()
         for entry in story:
-            click.echo(_line(entry))
+            echo(_line(entry))
         return
     data = {
         **row,

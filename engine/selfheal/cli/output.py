@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
+from selfheal.printable import printable
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -36,12 +38,25 @@ def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output
 def print_data(data: Any, output: str) -> None:
     """Print any JSON-like data as JSON or YAML (also for `table`)."""
     if output == "json":
-        click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))
+        echo(_json(data))
         return
     import yaml
 
     plain = json.loads(json.dumps(data, default=str))
     click.echo(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), nl=False)
+
+
+def echo(text: str) -> None:
+    """Print a line for people or programs; nothing in it can control a terminal."""
+    click.echo(printable(text))
+
+
+def _json(data: Any) -> str:
+    """Letters as they are; whatever a terminal could obey is escaped, so that nothing is lost."""
+    text = json.dumps(data, indent=2, ensure_ascii=False, default=str)
+    return "".join(
+        char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text
+    )
 
 
 def _print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
@@ -65,7 +80,7 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.2f}"
-    return str(value)
+    return printable(str(value)).replace("\n", " ")
 
 
 def plain(noun: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from selfheal.cli.exits import Exit
-from selfheal.cli.output import timestamp
+from selfheal.cli.output import echo, timestamp
 from selfheal.cli.project import opened_record, project_option
 from selfheal.config import Project, load_project
 from selfheal.exit_codes import INTERRUPTED, NEEDS_APPROVAL, OK, OUTCOME_EXITS
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 @click.option("--check", is_flag=True, help="Ansible's check mode: tell what would change.")
 @click.option("--diff", is_flag=True, help="Show what changes in files.")
 @click.option("--from-step", default=1, show_default=True, help="Begin at this step.")
-@click.option("--wait", is_flag=True, help="Wait while others work on the same resource.")
+@click.option("--wait", is_flag=True, help="Wait for rails, and for work of others, to let it.")
+@click.option("--override", default="", metavar="WHY", help="Let no rail bind it; goes on record.")
 @click.option("-y", "--yes", is_flag=True, help="Approve a runbook of high risk.")
 @project_option
 def command(
@@ -49,6 +50,7 @@ def command(
     diff: bool,
     from_step: int,
     wait: bool,
+    override: str,
     yes: bool,
     folder: Path,
 ) -> None:
@@ -56,9 +58,9 @@ def command(
 
     Runs the steps of the solution NAME, its validation, and on failure its rollback. Exit code
     0: healed (or, with --check, the steps ended well). 1: failed, or nothing proves the
-    recovery. 10: somebody else works on the same resource (see --wait). 11: needs --yes. 12:
-    failed and rolled back. 13: the rollback failed, too. 130: interrupted, and what ran was
-    rolled back.
+    recovery. 10: a rail refused it, or somebody else works on the same resource (see --wait and
+    --override). 11: needs --yes. 12: failed and rolled back. 13: the rollback failed, too. 130:
+    interrupted, and what ran was rolled back.
     """
     from selfheal.daemon.by_hand import ByHand, find_solution
     from selfheal.daemon.masked_output import mask_process
@@ -80,6 +82,7 @@ def command(
         check=check,
         diff=diff,
         from_step=from_step,
+        override=override,
     )
     if dry_run:
         _show_plan(wanted)
@@ -105,25 +108,25 @@ def _run(project: Project, wanted: ByHand, wait: bool) -> int:
 
 
 def _show(entry: Entry) -> None:
-    click.echo(f"{timestamp(entry.at)}  {entry.kind.value:<12} {entry.text}")
+    echo(f"{timestamp(entry.at)}  {entry.kind.value:<12} {entry.text}")
 
 
 def _show_plan(wanted: ByHand) -> None:
     solution = wanted.solution
-    click.echo(f"{solution.name}: {solution.strategy.value}, risk {solution.risk.value}")
+    echo(f"{solution.name}: {solution.strategy.value}, risk {solution.risk.value}")
     for number, step in enumerate(solution.steps, 1):
         if number < wanted.from_step:
             continue
         hosts = step.limit or wanted.limit or ", ".join(solution.hosts)
-        click.echo(f"step {number}: {step.name}: {step.playbook} on {hosts}")
-        click.echo(f"    rollback: {step.rollback or 'none'}")
+        echo(f"step {number}: {step.name}: {step.playbook} on {hosts}")
+        echo(f"    rollback: {step.rollback or 'none'}")
         if step.vars:
-            click.echo(f"    vars: {json.dumps(dict(step.vars), default=str)}")
+            echo(f"    vars: {json.dumps(dict(step.vars), default=str)}")
     for validation in solution.validate:
         args = json.dumps(dict(validation.args), default=str)
-        click.echo(f"validate: {validation.kind} {args}")
+        echo(f"validate: {validation.kind} {args}")
     if not solution.validate:
-        click.echo("validate: nothing; the outcome can only be unknown")
+        echo("validate: nothing; the outcome can only be unknown")
 
 
 def _ask(name: str, risk: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from selfheal.cli.output import output_option, plain, print_data, print_rows, timestamp
+from selfheal.cli.output import echo, output_option, plain, print_data, print_rows, timestamp
 from selfheal.cli.project import project_option, record_of
 from selfheal.duration import format_duration
 from selfheal.model import Entry, Healing, HealingState, StepRun
@@ -53,7 +53,7 @@ def show(healing_id: str, folder: Path, output: str) -> None:
             print_data({**plain(healing), "tasks": tasks_json}, output)
             return
         for line in _lines(record, healing):
-            click.echo(line)
+            echo(line)
 
 
 @command.command()
@@ -65,7 +65,7 @@ def logs(healing_id: str, follow: bool, folder: Path) -> None:
     with record_of(folder) as record:
         healing = record.healing(healing_id)
         for entry in _entries(record, healing.id, follow):
-            click.echo(f"{timestamp(entry.at)}  {entry.kind.value:<12} {entry.text}")
+            echo(f"{timestamp(entry.at)}  {entry.kind.value:<12} {entry.text}")
 
 
 @command.command()

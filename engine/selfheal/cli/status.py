@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from selfheal.cli.output import output_option, print_data, timestamp
+from selfheal.cli.output import echo, output_option, print_data, timestamp
 from selfheal.cli.project import project_option, record_of
 from selfheal.config import load_project
 from selfheal.daemon.lock import holder_of
@@ -49,7 +49,7 @@ def command(folder: Path, output: str) -> None:
         print_data(data, output)
         return
     for key, value in data.items():
-        click.echo(f"{key.replace('_', ' '):>20}: {_text(value)}")
+        echo(f"{key.replace('_', ' '):>20}: {_text(value)}")
 
 
 def _facts(record: Record) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from selfheal.masking import Secrets
 from selfheal.ports import JSON, Notifier
+from selfheal.printable import printable
 
 
 class MaskedNotifier:
@@ -44,9 +45,9 @@ class MaskingFilter(logging.Filter):
         self._secrets = secrets
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Blot out secrets in the message and in the traceback."""
+        """Blot out secrets, and control characters of the message."""
         text = record.getMessage()
-        if (masked := self._secrets.mask(text)) != text:
+        if (masked := printable(self._secrets.mask(text))) != text:
             record.msg, record.args = masked, None
         if record.exc_info and not record.exc_text:
             record.exc_text = logging.Formatter().formatException(record.exc_info)

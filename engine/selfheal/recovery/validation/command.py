@@ -13,6 +13,8 @@ from typing import Any
 
 from pydantic import Field
 
+from selfheal.masking import looks_secret
+from selfheal.recovery.validation import steering
 from selfheal.recovery.validation.kind import Args, Kind, ProbeContext, Seen
 
 _MOST_OUTPUT = 1 << 20
@@ -52,6 +54,7 @@ async def probe(args: CommandArgs, context: ProbeContext) -> Seen:
     process = await asyncio.create_subprocess_exec(
         *args.argv,
         cwd=args.chdir or None,
+        env={name: value for name, value in os.environ.items() if not looks_secret(name)},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -80,4 +83,10 @@ async def _output(process: asyncio.subprocess.Process) -> bytes:
     return output
 
 
-COMMAND = Kind(CommandArgs, lambda args: f"command {shlex.join(args.argv)}", probe, split)
+COMMAND = Kind(
+    CommandArgs,
+    lambda args: f"command {shlex.join(args.argv)}",
+    probe,
+    split,
+    refuse=steering.words,
+)

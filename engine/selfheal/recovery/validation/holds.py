@@ -139,7 +139,10 @@ def _not_proven(seen: Seen, validation: Validation) -> Seen:
 
 
 def _arguments(kind: Kind[Any], raw: Mapping[str, Any], variables: Mapping[str, Any]) -> Any:
-    rendered = render(kind.before_rendering(raw), variables)
+    raw = kind.before_rendering(raw)
+    rendered = render(raw, variables)
+    if why := kind.refuse(raw, rendered, variables):
+        raise ExecutionError(why)
     if holds_mask(rendered):
         raise ExecutionError("an argument holds a secret that the record does not keep")
     return kind.args.model_validate(rendered)

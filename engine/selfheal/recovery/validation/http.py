@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from selfheal.recovery.validation import steering
 from selfheal.recovery.validation.kind import Args, Kind, ProbeContext, Seen
 
 _MOST_BODY = 1 << 20
@@ -105,4 +106,4 @@ def _at(document: Any, path: str) -> Any:
     return document
 
 
-HTTP = Kind(HttpArgs, lambda args: f"http {args.url}", probe)
+HTTP = Kind(HttpArgs, lambda args: f"http {args.url}", probe, refuse=steering.url)

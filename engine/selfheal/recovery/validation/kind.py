@@ -60,3 +60,8 @@ class Kind(Generic[A]):
     """Look once. What it raises counts as `not ok`."""
     before_rendering: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda args: args
     """Called on the raw arguments, before event data gets into them."""
+    refuse: Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], str] = (
+        lambda raw, rendered, variables: ""
+    )
+    """Why event data makes the arguments (raw, rendered, with these variables) unfit; empty: it
+    does not."""

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from selfheal.model import StepState
+from selfheal.recovery.validation import steering
 from selfheal.recovery.validation.kind import Args, Kind, ProbeContext, Seen
 
 
@@ -25,4 +26,4 @@ async def probe(args: PlaybookArgs, context: ProbeContext) -> Seen:
     return Seen(ok, result.state.value if ok else f"{result.state.value}: {result.message}")
 
 
-PLAYBOOK = Kind(PlaybookArgs, lambda args: f"playbook {args.name}", probe)
+PLAYBOOK = Kind(PlaybookArgs, lambda args: f"playbook {args.name}", probe, refuse=steering.playbook)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from selfheal.recovery.validation import steering
 from selfheal.recovery.validation.kind import Args, Kind, ProbeContext, Seen
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
@@ -107,4 +108,4 @@ def _show(samples: list[tuple[str, float]]) -> str:
     return shown if len(samples) <= 3 else f"{shown} and {len(samples) - 3} more"
 
 
-PROMQL = Kind(PromqlArgs, lambda args: f"promql {args.expr}", probe)
+PROMQL = Kind(PromqlArgs, lambda args: f"promql {args.expr}", probe, refuse=steering.query)

@@ -8,6 +8,7 @@ import ssl
 
 from pydantic import Field, model_validator
 
+from selfheal.recovery.validation import steering
 from selfheal.recovery.validation.kind import Args, Kind, ProbeContext, Seen
 
 _MOST_ANSWER = 1 << 16
@@ -75,4 +76,4 @@ def _title(args: TcpArgs) -> str:
     return f"tcp {host}:{port}"
 
 
-TCP = Kind(TcpArgs, _title, probe)
+TCP = Kind(TcpArgs, _title, probe, refuse=steering.place)
