@@ -52,3 +52,27 @@ def test_no_folder_no_project(tmp_path: Path) -> None:
     """A project folder that does not exist is an error that says how to start one."""
     with pytest.raises(ConfigError, match="selfheal init"):
         load_project(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("written", "bytes_"),
+    [
+        ("500MB", 500_000_000),
+        ("2 GiB", 2 * 1024**3),
+        ("1.5kb", 1500),
+        ("4096", 4096),
+        ("null", None),
+    ],
+)
+def test_sizes_are_written_with_units(tmp_path: Path, written: str, bytes_: int | None) -> None:
+    """Decimal and binary units, plain bytes, and no bound at all."""
+    (tmp_path / "selfheal.yml").write_text(f"retention: {{max_size: {written}}}\n")
+    assert load_project(tmp_path).config.retention.max_size == bytes_
+
+
+@pytest.mark.parametrize("wrong", ["much", "5 parsecs", "-1", "MB"])
+def test_what_is_no_size_is_refused(tmp_path: Path, wrong: str) -> None:
+    """The error says how a size is written, or that it can't be negative."""
+    (tmp_path / "selfheal.yml").write_text(f"retention: {{max_size: {wrong}}}\n")
+    with pytest.raises(ConfigError, match=r"is no size; write 500MB|greater than or equal to 0"):
+        load_project(tmp_path)
