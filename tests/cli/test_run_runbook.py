@@ -180,9 +180,32 @@ def test_unknown_names(folder: Path) -> None:
     assert done.returncode == 2
     assert "there are: dangerous, repair" in done.stderr
     done = run(folder, "repair", "-l", "nowhere")
-    assert done.returncode != 0
-    assert "no hosts to target" in done.stderr
+    assert done.returncode == 10
+    assert "no host of the inventory is meant" in done.stderr
     assert story(folder) == []
+
+
+def paused(folder: Path) -> None:
+    """Pause everything, by the verb."""
+    assert selfheal("pause", "a test", "-p", str(folder)).returncode == 0
+
+
+def test_a_rail_binds_an_operator_too(folder: Path) -> None:
+    """What is paused is not run by hand either: exit code 10, and the reason."""
+    paused(folder)
+    done = run(folder, "repair")
+    assert done.returncode == 10
+    assert "a test" in done.stderr
+    assert story(folder) == []
+
+
+def test_an_operator_may_override_the_rails_and_says_why(folder: Path) -> None:
+    """With a reason, which goes on record, no rail binds."""
+    paused(folder)
+    (folder / "proof").touch()
+    done = run(folder, "repair", "--override", "the site is on fire")
+    assert done.returncode == 0, done.stderr
+    assert story(folder) == ["one", "two"]
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from selfheal.recovery.executors.memory import FAILS, HANGS, Reply
 from .hook import listening, silent
 from .support import RULES, engine_inside, write_project
 
-
 AT_ONCE = {"cooldown": False, "settle": False}
 """Rails that let the same be done twice in a row."""
 

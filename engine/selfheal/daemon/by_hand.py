@@ -10,31 +10,26 @@ from typing import Any
 
 from selfheal.clock import SystemClock
 from selfheal.config import Project
+from selfheal.daemon.by_hand_gate import ByHandGate
 from selfheal.daemon.leases import by_hand_holder, death_of_holders, lease, reclaim
 from selfheal.daemon.loading import load_edition
 from selfheal.daemon.options import Options
+from selfheal.daemon.reach import Reach
 from selfheal.errors import ExecutionError, NotFoundError
 from selfheal.masking import Secrets
 from selfheal.model import (
     Entry,
     Healing,
     HealingState,
-    Lock,
-    Refusal,
-    Refused,
     Solution,
-    Stage,
-    Verdict,
     new_id,
 )
 from selfheal.ports import Record
 from selfheal.recovery import (
     AnsibleRunner,
     LiveVariables,
-    OpenGate,
     SqliteRuntime,
     locks_of,
-    told_locks,
 )
 
 POLL_SECONDS = 0.05
@@ -62,6 +57,8 @@ class ByHand:
     """Ansible's diff mode."""
     from_step: int = 1
     """Number of the first step to run, counted from 1."""
+    override: str = ""
+    """Why no rail binds this run; empty: those that bind operators do."""
 
     def healing(self, project: Project, now: float) -> Healing:
         """Return the healing to submit."""
@@ -74,6 +71,7 @@ class ByHand:
             "limit": self.limit,
             "inventory": self.inventory,
             "extra_vars": given,
+            "override": self.override,
         }
         target = self.target or self.limit
         return Healing(
@@ -115,9 +113,9 @@ async def run_by_hand(
 ) -> tuple[Healing, bool]:
     """Run the runbook to its end, showing its story; return the healing, and True if interrupted.
 
-    When somebody else works on what it would work on it is refused, or waits with `wait`. The
-    first SIGINT or SIGTERM stops it as a message: the running step is ended, what ran is rolled
-    back. Runs whose process has died are ended first: they hold up nobody.
+    When a rail stands in the way, or somebody else works on what it would work on, it is refused,
+    or waits with `wait`. The first SIGINT or SIGTERM stops it as a message: the running step is
+    ended, what ran is rolled back. Runs whose process has died are ended first.
     """
     runner = AnsibleRunner(
         project.root,
@@ -158,14 +156,15 @@ async def _run(
     wait: bool,
 ) -> tuple[Healing, bool]:
     is_dead = death_of_holders(project.state, SystemClock())
+    live = LiveVariables({**project.config.vars, **wanted.variables}, wanted.variables)
     runtime = SqliteRuntime(
         record,
         runner,
-        gate=OpenGate() if wait else FreeOrNot(record, is_dead),
+        gate=ByHandGate(record, project.config.rails, Reach(runner, live), is_dead, wait=wait),
         known_hosts=runner.hosts,
         hosts_of=runner.hosts_of,
         prometheus_url=project.config.prometheus_url,
-        live=LiveVariables({**project.config.vars, **wanted.variables}, wanted.variables),
+        live=live,
         poll=POLL_SECONDS,
         holder=by_hand_holder(),
         is_dead=is_dead,
@@ -197,19 +196,3 @@ async def _run(
 async def _stop_when(asked: asyncio.Event, runtime: SqliteRuntime, healing_id: str) -> None:
     await asked.wait()
     await runtime.stop(healing_id, "the operator interrupted it")
-
-
-class FreeOrNot(OpenGate):
-    """Refuses to begin while somebody else holds a lock: an operator need not wait unasked."""
-
-    def __init__(self, record: Record, is_dead: Callable[[Lock], bool]) -> None:
-        super().__init__()
-        self._record = record
-        self._is_dead = is_dead
-
-    async def check(self, healing: Healing, rung: int, stage: Stage) -> Refused | None:
-        """Look before the locks are taken."""
-        held = [one for one in self._record.locks_against(healing) if not self._is_dead(one)]
-        if stage is not Stage.START or not held:
-            return None
-        return Refused(Refusal.LOCKED, told_locks(held), Verdict.STOP)

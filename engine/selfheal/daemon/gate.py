@@ -36,10 +36,7 @@ RuleOf = Callable[[str, str], Rule | None]
 
 
 class DecisionGate:
-    """Implements `ports.Gate`.
-
-    A run by hand passes the rails that bind operators, too, unless it says why not (`override`
-    among its options); whether a human must agree to it is asked where it is started."""
+    """Implements `ports.Gate` for the healings of faults."""
 
     def __init__(
         self,
@@ -65,20 +62,19 @@ class DecisionGate:
 
     async def check(self, healing: Healing, rung: int, stage: Stage) -> Refused | None:
         """See `ports.Gate.check`."""
-        request = await self._request(healing, rung, stage)
-        refused = _gone(request.fault) or check_rails(request, self._record, self._rails)
+        fault = self._record.fault(healing.fault_id)
+        request = await self._request(healing, fault, rung, stage)
+        refused = _gone(fault) or check_rails(request, self._record, self._rails)
         if refused is not None:
-            self._tell_refused(healing, request.fault, rung, refused)
-        elif request.hosts is not None:
-            hosts, now = request.hosts, self._clock.now()
-            self._record.admit(healing.id, request.solution, hosts, now)
+            self._tell_refused(healing, fault, rung, refused)
+        else:
+            self._record.admit(healing.id, request.solution, request.reach, request.now)
         return refused
 
     async def consent(self, healing: Healing, rung: int) -> Refused | None:
         """See `ports.Gate.consent`."""
-        if (fault := self._fault(healing)) is None:
-            return None
-        request = await self._request(healing, rung, Stage.RUNG)
+        fault = self._record.fault(healing.fault_id)
+        request = await self._request(healing, fault, rung, Stage.RUNG)
         objection = needs_approval(request, self._record, self._rails)
         decision = decide_rung(
             fault,
@@ -110,13 +106,11 @@ class DecisionGate:
         self._approvals.withdraw(healing.id, "the fault is over")
         self.changed.set()
 
-    def _fault(self, healing: Healing) -> Fault | None:
-        return self._record.fault(healing.fault_id) if healing.fault_id else None
-
-    async def _request(self, healing: Healing, rung: int, stage: Stage) -> RailRequest:
+    async def _request(
+        self, healing: Healing, fault: Fault, rung: int, stage: Stage
+    ) -> RailRequest:
         touched = await self._reach.of(healing, rung)
-        fault = self._fault(healing)
-        rule = self._rule_of(fault.ruleset, fault.rule) if fault else None
+        rule = self._rule_of(fault.ruleset, fault.rule)
         return RailRequest(
             stage=stage,
             now=self._clock.now(),
@@ -129,13 +123,10 @@ class DecisionGate:
             inventory=touched.inventory,
             groups=touched.groups,
             autonomy=rule.autonomy if rule else None,
-            override=str(healing.options.get("override") or ""),
         )
 
-    def _tell_refused(
-        self, healing: Healing, fault: Fault | None, rung: int, refused: Refused
-    ) -> None:
-        if fault is not None and self._is_news(healing, rung, refused.reason):
+    def _tell_refused(self, healing: Healing, fault: Fault, rung: int, refused: Refused) -> None:
+        if self._is_news(healing, rung, refused.reason):
             solution, now = healing.ladder[rung], self._clock.now()
             decision = refuse(fault, refused.reason, [refused.detail], now, solution=solution)
             tell_decision(self._record, decision, healing.id)
@@ -145,8 +136,8 @@ class DecisionGate:
         return known != (rung, reason)
 
 
-def _gone(fault: Fault | None) -> Refused | None:
-    if fault is None or fault.state is FaultState.OPEN:
+def _gone(fault: Fault) -> Refused | None:
+    if fault.state is FaultState.OPEN:
         return None
     why = f"the fault is {fault.state.value}; nothing needs doing"
     return Refused(Refusal.FAULT_GONE, why, Verdict.STOP)

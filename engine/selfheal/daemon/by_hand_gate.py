@@ -1,0 +1,72 @@
+"""What a run by hand must pass: the rails that bind operators, and the locks of others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from selfheal.clock import SystemClock
+from selfheal.config import Rails
+from selfheal.daemon.reach import Reach
+from selfheal.model import Healing, Lock, Refusal, Refused, Stage, Verdict
+from selfheal.ports import Record
+from selfheal.rails import RailRequest
+from selfheal.rails import check as check_rails
+from selfheal.recovery import OpenGate
+from selfheal.recovery.admission import told_locks
+
+
+class ByHandGate(OpenGate):
+    """Implements `ports.Gate`. Refuses where the engine would wait, unless `wait`: an operator who
+    sits before it need not wait unasked. Whether a human must agree is asked before the start."""
+
+    def __init__(
+        self,
+        record: Record,
+        rails: Rails,
+        reach: Reach,
+        is_dead: Callable[[Lock], bool],
+        *,
+        wait: bool,
+    ) -> None:
+        super().__init__()
+        self._record = record
+        self._rails = rails
+        self._reach = reach
+        self._is_dead = is_dead
+        self._wait = wait
+
+    async def check(self, healing: Healing, rung: int, stage: Stage) -> Refused | None:
+        """See `ports.Gate.check`."""
+        if healing.options.get("check"):
+            return None  # nothing is changed, so there is nothing to guard
+        request = await self._request(healing, rung, stage)
+        refused = check_rails(request, self._record, self._rails)
+        if refused is None:
+            self._record.admit(healing.id, request.solution, request.reach, request.now)
+            return None if self._wait else self._locked(healing, stage)
+        if refused.verdict is Verdict.WAIT and not self._wait:
+            return replace(refused, verdict=Verdict.STOP)
+        return refused
+
+    async def _request(self, healing: Healing, rung: int, stage: Stage) -> RailRequest:
+        touched = await self._reach.of(healing, rung)
+        return RailRequest(
+            stage=stage,
+            now=SystemClock().now(),
+            healing_id=healing.id,
+            target=healing.resource,
+            solution=healing.ladder[rung].name,
+            rung=rung,
+            hosts=touched.hosts,
+            inventory=touched.inventory,
+            groups=touched.groups,
+            override=str(healing.options.get("override") or ""),
+        )
+
+    def _locked(self, healing: Healing, stage: Stage) -> Refused | None:
+        """Look before the locks are taken."""
+        held = [one for one in self._record.locks_against(healing) if not self._is_dead(one)]
+        if stage is not Stage.START or not held:
+            return None
+        return Refused(Refusal.LOCKED, told_locks(held), Verdict.STOP)
