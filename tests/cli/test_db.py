@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -138,6 +139,8 @@ def test_check_names_each_contradiction(project: Path) -> None:
     record.close()
     orphan = load_project(project).state / "runner" / "artifacts" / "st-orphan"
     orphan.mkdir(parents=True)
+    os.utime(orphan, (1.0, 1.0))
+    (orphan.parent / "st-facts-just-gathered").mkdir()
     done = selfheal("db", "check", "-p", project)
     assert done.returncode == 1
     for line in (
@@ -149,6 +152,7 @@ def test_check_names_each_contradiction(project: Path) -> None:
         "artifacts st-orphan belong to no run on record",
     ):
         assert line in done.stdout
+    assert "just-gathered" not in done.stdout
 
 
 def test_check_names_the_damaged_table(project: Path) -> None:

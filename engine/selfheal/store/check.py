@@ -11,6 +11,7 @@ from selfheal.store.damage import damaged_tables
 from selfheal.store.repository import Repository
 
 _MOST_LINES = 100
+_HOUSE_KEPT = 86_400.0
 _SETTLING = 60.0  # seconds in which a starting engine works off what it found
 _NEVER = (
     (
@@ -140,5 +141,7 @@ class Health(Repository):
             return
         known = {row["ident"] for row in self._db.rows("SELECT ident FROM steps")}
         for path in sorted(artifacts.iterdir()):
-            if path.is_dir() and path.name not in known:
+            # Gathering facts is no step; house-keeping removes what it leaves within hours.
+            old = self._clock.now() - path.stat().st_mtime > _HOUSE_KEPT
+            if old and path.is_dir() and path.name not in known:
                 yield f"artifacts {path.name} belong to no run on record"
