@@ -238,7 +238,7 @@ def _family(
             "rollback": "undo.yml",
             "vars": {"effect": _EFFECT % (title, rung)},
             "limit": "{{ target }}",
-            "timeout": "60s",
+            "timeout": "5m",
             "idempotent": idempotent,
         }
 
