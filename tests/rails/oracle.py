@@ -57,7 +57,7 @@ class Oracle:
     storming: bool = False
 
     MAX_TARGET = 2  # in HOUR, per target
-    MAX_SOLUTION = 4  # in HOUR, per solution
+    MAX_SOLUTION = 3  # in HOUR, per solution
     MAX_AT_ONCE = 2  # healings, global
     HOUR = 600.0
     COOLDOWN = 60.0
@@ -74,6 +74,8 @@ class Oracle:
                 return f"{name} wait"
         if self.storming:
             return "storm wait"
+        if stage == "retry":
+            return ""
         if self.resting(solution, now) or (
             self.tripped(solution) and self.others_at_work(heal, solution)
         ):

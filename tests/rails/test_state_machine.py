@@ -22,7 +22,7 @@ from selfheal.rails import watch_storm
 from .oracle import Heal, Held, Oracle, Try
 from .world import World, rails
 
-HOSTS = ["h1", "h2", "h3", "h4"]
+HOSTS = ["h1", "h2", "h3", "h4", "h5", "h6"]
 LADDERS = st.sampled_from([("restart", "replace"), ("replace", "rebuild"), ("restart",)])
 OUTCOMES = [Outcome.HEALED, Outcome.FAILED, Outcome.ROLLED_BACK, Outcome.UNKNOWN]
 CALM = 90.0
@@ -78,11 +78,11 @@ class Rails(RuleBasedStateMachine):
         self._watch()
         return healing.id
 
-    @rule(key=st.sampled_from([f"{host} {which}" for host in HOSTS for which in "ab"]))
-    def a_fault_goes_away(self, key: str) -> None:
-        if fault := self.standing.pop(key, None):
-            self.world.close(fault, FaultState.RESOLVED)
-            self._watch()
+    @rule(hosts=st.sets(st.sampled_from(HOSTS), min_size=1))
+    def faults_go_away(self, hosts: set[str]) -> None:
+        for key in [key for key in self.standing if key.split()[0] in hosts]:
+            self.world.close(self.standing.pop(key), FaultState.RESOLVED)
+        self._watch()
 
     @rule(seconds=st.sampled_from([1, 5, 19, 20, 29, 30, 59, 60, 89, 90, 120, 299, 300, 600]))
     def time_passes(self, seconds: int) -> None:
@@ -136,11 +136,37 @@ class Rails(RuleBasedStateMachine):
         else:
             self._next_rung(heal)
 
+    @rule(ident=healings, outcome=st.sampled_from(OUTCOMES))
+    def a_rung_from_its_beginning_to_its_end(self, ident: str, outcome: Outcome) -> None:
+        """So that long histories are not left to luck."""
+        self.asks_to_start(ident)
+        self.asks_for_a_rung(ident)
+        self.an_attempt_ends(ident, outcome)
+
+    @rule(
+        target=healings,
+        host=st.sampled_from(HOSTS[:3]),
+        ladder=LADDERS,
+        outcomes=st.lists(st.sampled_from(OUTCOMES), min_size=1, max_size=2),
+        seconds=st.sampled_from([0, 5, 21, 61]),
+    )
+    def a_whole_healing(
+        self, host: str, ladder: tuple[str, ...], outcomes: list[Outcome], seconds: int
+    ) -> Any:
+        """From the fault to its end, where nothing holds it."""
+        self.world.pass_(seconds)
+        self._watch()
+        ident = self.a_fault(host, "a", ladder)
+        if isinstance(ident, str):
+            for outcome in outcomes:
+                self.a_rung_from_its_beginning_to_its_end(ident, outcome)
+        return ident
+
     @rule(
         kind=st.sampled_from(["pause", "silence", "window"]),
-        host=st.sampled_from(["", *HOSTS]),
+        host=st.sampled_from(["", *HOSTS[:3]]),
         in_=st.sampled_from([0, 10]),
-        for_=st.sampled_from([1, 30, 100]),
+        for_=st.sampled_from([1, 15, 40]),
     )
     def somebody_holds_it(self, kind: str, host: str, in_: int, for_: int) -> None:
         now = self.world.now
@@ -174,6 +200,17 @@ class Rails(RuleBasedStateMachine):
         assert [self._answers(heal) for heal in self.oracle.heals.values()] == before
 
     # What must hold
+
+    @invariant()
+    def the_rails_say_what_is_reckoned(self) -> None:
+        """At every moment, for every healing that could go on."""
+        for heal in self.oracle.heals.values():
+            if heal.state == "queued":
+                self._asked(heal, Stage.START)
+            elif heal.state == "running" and heal.id not in self.open:
+                self._asked(heal, Stage.RUNG)
+            elif heal.state == "running":
+                self._asked(heal, Stage.RETRY)
 
     @invariant()
     def no_window_holds_more_than_its_limit(self) -> None:
@@ -234,8 +271,9 @@ class Rails(RuleBasedStateMachine):
     def _end(self, heal: Heal, outcome: Outcome) -> None:
         self.world.record.end_healing(heal.id, outcome, "", self.world.now)
         heal.state = "done"
-        if self.standing.pop(f"{heal.target} {heal.rule}", None):
-            self.world.close(self.world.faults[heal.id])
+        key, fault = f"{heal.target} {heal.rule}", self.world.faults[heal.id]
+        if (standing := self.standing.get(key)) and standing.id == fault.id:
+            self.world.close(self.standing.pop(key))
             self._watch()
 
     def _first(self, healing: str) -> Try:
@@ -244,7 +282,7 @@ class Rails(RuleBasedStateMachine):
     def _watch(self) -> None:
         """Reckon the storm, and hold the rail's news against it."""
         now, hosts = self.world.now, {key.split()[0] for key in self.standing}
-        raging, expected = len(hosts) >= 3, 0
+        raging, expected = len(hosts) >= 4, 0
         if raging:
             expected, self.calm_since = int(not self.oracle.storming), None
             self.oracle.storming = True
@@ -264,8 +302,7 @@ class Rails(RuleBasedStateMachine):
         for heal in self.oracle.heals.values():
             if heal.state == "running":
                 self._end(heal, Outcome.UNKNOWN)
-        for key in list(self.standing):
-            self.a_fault_goes_away(key)
+        self.faults_go_away(set(HOSTS))
         self.it_is_let_go()
         self.world.pass_(CALM)
         self._watch()
@@ -276,6 +313,6 @@ class Rails(RuleBasedStateMachine):
 
 
 Rails.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=40, deadline=None, report_multiple_bugs=False
+    max_examples=60, stateful_step_count=50, deadline=None, report_multiple_bugs=False
 )
 TestRails = Rails.TestCase
