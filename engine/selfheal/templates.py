@@ -29,8 +29,17 @@ _WRONG_VALUE = (
 )
 
 
-def _environment() -> ImmutableSandboxedEnvironment:
-    env = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+class _Environment(ImmutableSandboxedEnvironment):
+    """A key of an event goes before a method of the same name: `event.values`, `event.items`."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
+def _environment() -> _Environment:
+    env = _Environment(undefined=StrictUndefined, keep_trailing_newline=True)
     env.filters.update(
         basename=posixpath.basename,
         dirname=posixpath.dirname,
@@ -109,6 +118,8 @@ def _render_text(text: str, context: Mapping[str, Any]) -> Any:
         raise TemplateError(f"{error} in {text!r}") from error
     if isinstance(result, Undefined):
         raise TemplateError(f"{_undefined_message(result)} in {text!r}")
+    if callable(result):
+        raise TemplateError(f"{text!r} is a function, not a value")
     return result
 
 

@@ -43,7 +43,10 @@ def print_data(data: Any, output: str) -> None:
     import yaml
 
     plain = json.loads(json.dumps(data, default=str))
-    click.echo(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), nl=False)
+    text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+    if printable(text) != text:
+        text = yaml.safe_dump(plain, sort_keys=False)  # every letter beyond ASCII is escaped then
+    click.echo(text, nl=False)
 
 
 def echo(text: str) -> None:
@@ -80,7 +83,7 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.2f}"
-    return printable(str(value)).replace("\n", " ")
+    return printable(str(value)).replace("\n", " ").replace("\t", " ")
 
 
 def plain(noun: Any) -> Any:

@@ -17,7 +17,7 @@ from selfheal.errors import ExecutionError
 from selfheal.model import PlaybookRequest
 from selfheal.recovery.executors.environment import environment, only_ours
 from selfheal.recovery.executors.scrub import Mask, ScrubLock, scrub_run
-from selfheal.recovery.executors.unsafe import dump_plain, dump_unsafe, unsafe
+from selfheal.recovery.executors.unsafe import dump_plain, dump_unsafe, unsafe, unsafe_values
 
 _log = logging.getLogger(__name__)
 
@@ -181,7 +181,9 @@ class RunFolder:
     def _module_playbook(self) -> str:
         # `ansible -m … -a …` would show the arguments to everybody who can list processes.
         request = self._request
-        task = {"name": unsafe(request.module), request.module: unsafe(request.module_args) or None}
+        given = request.module_args
+        args = unsafe(given) if isinstance(given, str) else unsafe_values(given)
+        task = {"name": unsafe(request.module), request.module: args or None}
         play = {"hosts": unsafe(request.host_pattern), "gather_facts": False, "tasks": [task]}
         return self._write("module.yml", dump_plain([play]))
 

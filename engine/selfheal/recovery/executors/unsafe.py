@@ -1,15 +1,19 @@
 """Variables for Ansible in which no string is a template.
 
 Ansible evaluates Jinja found in the value of an extra variable, `lookup('pipe', …)` included: a
-value that came with an event would run commands on the controller. `!unsafe` forbids it.
+value that came with an event would run commands on the controller. `!unsafe` forbids it, for a
+whole list or mapping too, keys included: `dict2items` makes values of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
+
+_TEXT = "tag:yaml.org,2002:str"
 
 
 class _Unsafe(str):
@@ -18,19 +22,46 @@ class _Unsafe(str):
     __slots__ = ()
 
 
+class _Quoted(str):
+    """A string inside something unsafe."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _UnsafeTree:
+    """A list or mapping in which Ansible must take every string as it is."""
+
+    data: Any
+
+
 class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
+    def quoted(self, text: str, tag: str = _TEXT) -> yaml.Node:
+        return self.represent_scalar(tag, str(text), style='"')
 
-_Dumper.add_representer(
-    _Unsafe, lambda dumper, text: dumper.represent_scalar("!unsafe", str(text), style='"')
-)
+    def unsafe_text(self, text: str) -> yaml.Node:
+        # Ansible asks anew what an unsafe scalar is: `no`, `*`, an empty one would not stay texts.
+        # None of those can hold a template, so they need no tag.
+        kind = self.resolve(yaml.ScalarNode, str(text), (True, False))  # type: ignore[no-untyped-call]  # PyYAML has none
+        return self.quoted(text, "!unsafe" if kind == _TEXT else _TEXT)
+
+    def unsafe_tree(self, tree: _UnsafeTree) -> yaml.Node:
+        node = self.represent_data(tree.data)
+        node.tag = "!unsafe"
+        return node
 
 
-def dump_unsafe(value: Mapping[str, Any] | list[Any]) -> str:
-    """Return YAML of JSON-like `value` with every string value tagged `!unsafe`."""
-    return yaml.dump(unsafe(value), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+_Dumper.add_representer(_Unsafe, _Dumper.unsafe_text)
+_Dumper.add_representer(_Quoted, _Dumper.quoted)
+_Dumper.add_representer(_UnsafeTree, _Dumper.unsafe_tree)
+
+
+def dump_unsafe(variables: Mapping[str, Any]) -> str:
+    """Return YAML of variables whose JSON-like values hold no template."""
+    return dump_plain(unsafe_values(variables))
 
 
 def dump_plain(value: Any) -> str:
@@ -38,13 +69,30 @@ def dump_plain(value: Any) -> str:
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
+def unsafe_values(named: Mapping[str, Any]) -> dict[str, Any]:
+    """Return variables or arguments with their values marked; their names stay plain."""
+    return {str(name): unsafe(value) for name, value in named.items()}
+
+
 def unsafe(value: Any) -> Any:
-    """Return `value` with every string in it marked; keys stay plain."""
+    """Return `value` marked: no string in it, keys included, is a template."""
     if isinstance(value, str):
-        # A lone surrogate can't be written as UTF-8.
-        return _Unsafe(value.encode("utf-8", "replace").decode())
-    if isinstance(value, Mapping):
-        return {str(key): unsafe(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [unsafe(item) for item in value]
+        return _Unsafe(_writable(value))
+    if isinstance(value, Mapping | list | tuple):
+        return _UnsafeTree(_quoted(value))
     return value
+
+
+def _quoted(value: Any) -> Any:
+    if isinstance(value, str):
+        return _Quoted(_writable(value))
+    if isinstance(value, Mapping):
+        return {_quoted(str(key)): _quoted(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_quoted(item) for item in value]
+    return value
+
+
+def _writable(text: str) -> str:
+    """A lone surrogate can't be written as UTF-8."""
+    return text.encode("utf-8", "replace").decode()

@@ -20,7 +20,7 @@ HOST = re.compile(_HOST, re.ASCII)
 HOST_PORT = re.compile(rf"{_HOST}(?::\d{{1,5}})?", re.ASCII)
 # The author's own scheme and login, then the authority, then the rest; Jinja holds no `/` of ours.
 _URL = re.compile(r"(https?://(?:[^{}@/]*@)?)((?:\{\{.*?\}\}|[^/?#{])+)(.*)", re.DOTALL)
-_BEYOND_A_PATH = re.compile(r"[\s\\#\x00-\x1f\x7f-\x9f]|\.\.")
+_BEYOND_A_PATH = re.compile(r"[\s\\#?&\x00-\x1f\x7f-\x9f]|\.\.")
 _BEYOND_A_LABEL = re.compile(r"[\"'`\\{}()\r\n#]")
 _BEYOND_A_WORD = re.compile(r"[^\w.:-]", re.ASCII)
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish"})
@@ -41,7 +41,7 @@ def url(raw: Args, rendered: Args, variables: Args, key: str = "url") -> str:
     if not HOST_PORT.fullmatch(authority):
         return f"{key}: {authority[:80]!r} is no host with or without a port"
     if not free_of(_BEYOND_A_PATH, given, value, variables):
-        return f"{key}: event data with spaces, backslashes, # or .. would lead elsewhere"
+        return f"{key}: event data with spaces, backslashes, #, ?, & or .. would lead elsewhere"
     return ""
 
 
