@@ -112,17 +112,22 @@ class _Soak:
             return  # it has just died; `alive` says so
 
     def _rest(self) -> Sample:
-        """Wait until nothing is under way; return the smallest of a few looks."""
+        """Wait until nothing is under way; return the smallest of a few looks.
+
+        What the engine has handed to a human by then is repaired by one."""
         self._troubles.calm()
+        self._settle()
+        self._targets.repair()
+        self._settle()
+        looks = [self._pause_and_look() for _ in range(5)]
+        names = asdict(looks[0])
+        return Sample(**{name: min(asdict(one)[name] for one in looks) for name in names})
+
+    def _settle(self) -> None:
         deadline, quiet = time.monotonic() + RESTS_WITHIN, 0
         while quiet < 10 and time.monotonic() < deadline and self._engine.alive:
-            under_way = rows(self._site, _UNDER_WAY)[0]["n"]
-            quiet = quiet + 1 if not under_way and self._targets.all_up() else 0
+            quiet = 0 if rows(self._site, _UNDER_WAY)[0]["n"] else quiet + 1
             time.sleep(0.3)
-        looks = [self._pause_and_look() for _ in range(5)]
-        return Sample(
-            **{name: min(asdict(one)[name] for one in looks) for name in asdict(looks[0])}
-        )
 
     def _pause_and_look(self) -> Sample:
         time.sleep(0.3)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from benchmarks.crash_kinds.trial import Course
     from benchmarks.crash_kinds.verdict import Facts
 
-_ENDS = ("healed", "failed", "rolled_back", "rollback_failed")
+_ENDS = ("healed", "failed", "rolled_back", "rollback_failed", "denied")
 _HELPS, _UNDO_FAILS = "ok", "badundo"
 
 
@@ -68,7 +68,7 @@ def _undisturbed(course: Course, healing: dict[str, Any]) -> bool:
 def _expected(case: Case) -> str:
     first, second = case.modes
     if case.denied:
-        return "healed" if second == _HELPS else "rolled_back"
+        return "denied"
     if first == _UNDO_FAILS:
         return "rollback_failed"
     return "healed" if _HELPS in (first, second) else "rolled_back"

@@ -101,7 +101,7 @@ class Troubles:
         self._programs.append(self._cli("pause", "--for", "2s", "soaking"))
 
     def _silence(self) -> None:
-        words = ("silence", "add", 'component="web"', "--for", "2s", "--why", "soaking")
+        words = ("silence", "add", 'component="web"', "--for", "2s", "--reason", "soaking")
         self._programs.append(self._cli(*words))
 
     def _kill_child(self) -> None:
