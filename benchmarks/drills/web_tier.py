@@ -33,10 +33,15 @@ from selfheal.ports import Record
 SEES_ALL = "count(up == 1 unless max_over_time(scrape_duration_seconds[10s]) >= 0.9)"
 
 
+OFTEN = {"limits": [], "cooldown": False, "settle": False, "flapping": False}
+"""Rails that let the same target break, and be healed, several times in a minute."""
+
+
 class WebTier:
     """Everything in `folder`, on free ports. `settings` go to selfheal.yml."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
+        settings = {"rails": OFTEN, **settings}
         self.primary = App(folder / "app1", "app1")
         self.standby = App(folder / "app2", "app2")
         # nginx answers its metrics page at every path, which is all Prometheus needs.

@@ -107,7 +107,7 @@ class Engine:
 
     async def _on_record(self, edition: Edition) -> int:
         mask = self._options.secrets.mask_document
-        record = open_record(self._project.database, self._clock, mask)
+        record = open_record(self._project.database, self._clock, mask, for_engine=True)
         try:
             return await self._run(edition, record)
         finally:
@@ -118,14 +118,14 @@ class Engine:
         self._current = Current(edition)
         self._parts = parts = self._stages(record)
         self._rulesets = self._prepared(edition)
+        config, state = self._project.config, self._project.state
         async with self._api():
             await self._take_up()
             self._watched = [
                 self._spawn(watch_inbox(record, self._handlers(), self._clock)),
                 self._spawn(parts.watchers.run()),
+                self._spawn(keep_house(record, state, config.retention, self._clock)),
             ]
-            config, state = self._project.config, self._project.state
-            self._spawn(keep_house(record, state, config.retention, self._clock))
             record.tell(Kind.ENGINE, f"ready: {_counts(edition)}", data={"pid": os.getpid()})
             if self._reload_later:
                 self._spawn(self.reload())

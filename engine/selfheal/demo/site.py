@@ -135,7 +135,12 @@ def build_site(folder: Path) -> Site:
         shutil.copytree(source / name, folder / "project" / name)
     port = _free_port()
     # Whoever interrupts the demo does not wait for a healing to end.
-    settings = {"vars": {"site": str(folder), "port": port}, "drain_timeout": 0}
+    settings = {
+        "vars": {"site": str(folder), "port": port},
+        "drain_timeout": 0,
+        # The second act begins at once; a real site is given time to settle after a healing.
+        "rails": {"settle": False},
+    }
     (folder / "project" / "selfheal.yml").write_text(json.dumps(settings))
     return Site(folder, port, [])
 
