@@ -77,9 +77,14 @@ def test_the_engine_can_override_nothing(build: Build) -> None:
     assert world.ask(world.healing(), override="please")
 
 
-def test_overlapping_silences_hold_until_the_last(build: Build) -> None:
-    """The time to ask again is the end of the last that holds."""
+def test_what_overlaps_holds_until_the_last(build: Build) -> None:
+    """The time to ask again is the end of the last that holds, of silences and of windows."""
     world = build()
+    world.window('target="db"', for_=90)
+    world.window('target="db"', for_=40)
+    refused = world.ask(world.healing("db"))
+    assert refused
+    assert refused.until == world.now + 90
     world.silence('rule="down"', for_=50)
     world.silence('component="backend"', for_=80)
     refused = world.ask(world.healing())

