@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import shutil
 import sys
@@ -32,6 +33,8 @@ from benchmarks.soak_kinds.targets import Targets
 from benchmarks.soak_kinds.troubles import Troubles
 
 RESTS_WITHIN = 60.0
+MOST_THREADS = 4 + min(32, (os.cpu_count() or 1) + 4)
+"""The engine's own, and asyncio's pool, which starts its threads only when they are needed."""
 MOST_MEMORY = 1.10
 """Median of the last quarter to that of the second."""
 _UNDER_WAY = """
@@ -148,8 +151,10 @@ class _Soak:
 
 def _grew(first: Sample, last: Sample, ratios: dict[str, float]) -> list[str]:
     """Name what is more at the end than it was. At rest only memory may differ."""
-    counted = ("fds", "threads", "children", "locks")
+    counted = ("fds", "children", "locks")
     found = [name for name in counted if getattr(last, name) > getattr(first, name)]
+    if last.threads > max(first.threads, MOST_THREADS):
+        found.append("threads")
     if last.locks:
         found.append("locks at rest")
     if ratios["rss_mb"] > MOST_MEMORY:
