@@ -159,7 +159,7 @@ class Secrets:
         value = value.strip()
         if value in self._values:
             return
-        if len(value) < SHORTEST or value.lower() in _WORDS:
+        if len(value) < SHORTEST or value in _WORDS:
             why = "is too short" if len(value) < SHORTEST else "is a word the record itself uses"
             hint = f"choose one of {SHORTEST} characters or more that is no common word"
             message = f"a secret {why}: it can't be hidden from logs and the record"

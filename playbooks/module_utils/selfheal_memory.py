@@ -19,9 +19,20 @@ def private_directory(path: str) -> None:
         os.makedirs(path, exist_ok=True)
     finally:
         os.umask(before)
+    # The name can be guessed: whoever made the directory above before us could swap what is in it.
+    for place in (path, os.path.dirname(path)):
+        _check_private(place, ours=place == path or "selfheal-" in os.path.basename(place))
+
+
+def _check_private(path: str, ours: bool) -> None:
     found = os.lstat(path)
-    if not stat.S_ISDIR(found.st_mode) or stat.S_IMODE(found.st_mode) & 0o022:
+    loose = stat.S_IMODE(found.st_mode) & 0o022
+    if not stat.S_ISDIR(found.st_mode) or (ours and loose):
         raise MemoryRefused(f"{path} is not a private directory: others may write to it")
+    # Root, and whoever became root to run this, may have made it in another step.
+    trusted = {os.geteuid(), 0, int(os.environ.get("SUDO_UID", "0"))}
+    if ours and found.st_uid not in trusted:
+        raise MemoryRefused(f"{path} belongs to user {found.st_uid}, not to us")
 
 
 def write_privately(path: str, data: bytes) -> None:
