@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import subprocess
 import threading
 from pathlib import Path
 
@@ -37,3 +38,19 @@ def test_a_look_at_the_lock_keeps_no_engine_from_starting(tmp_path: Path) -> Non
     with engine_lock(tmp_path):
         assert holder_of(tmp_path) == os.getpid()
     look.join()
+
+
+def test_the_last_child_of_a_dead_engine_keeps_no_engine_from_starting(tmp_path: Path) -> None:
+    """A lock that is held though its signer is dead is waited for: its holder ends soon."""
+    with subprocess.Popen(["true"]) as dead:
+        dead.wait()
+    with engine_lock(tmp_path):
+        pass
+    (tmp_path / "engine.lock").write_text(str(dead.pid))
+    descriptor = os.open(tmp_path / "engine.lock", os.O_RDWR)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    child = threading.Timer(0.6, os.close, [descriptor])
+    child.start()
+    with engine_lock(tmp_path):
+        assert holder_of(tmp_path) == os.getpid()
+    child.join()

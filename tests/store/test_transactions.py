@@ -1,6 +1,8 @@
 """Grouped writes: all of them or none."""
 
 import contextlib
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -103,3 +105,34 @@ def test_a_held_lock_is_an_error_with_a_reason(file: Path, monkeypatch: pytest.M
     assert texts(holder) == ["held", "now"]
     holder.close()
     waiter.close()
+
+
+def test_what_need_not_be_durable_is_there_after_a_kill(tmp_path: Path) -> None:
+    """A block that does not ask for a sync is seen by others at once and outlives its process."""
+    path = tmp_path / "selfheal.db"
+    code = (
+        "import os\n"
+        "from selfheal.model import Kind\n"
+        "from selfheal.store import open_record\n"
+        f"record = open_record({str(path)!r})\n"
+        "with record.transaction(durable=False):\n"
+        "    record.tell(Kind.ENGINE, 'not synced')\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    record = open_record(path)
+    try:
+        assert texts(record) == ["not synced"]
+    finally:
+        record.close()
+
+
+def test_only_the_outermost_block_says_whether_it_is_synced(tmp_path: Path) -> None:
+    """Durable is the rule: after a block that is not, the next one is again."""
+    record = open_record(tmp_path / "selfheal.db")
+    levels = []
+    for durable in (True, False, True):
+        with record.transaction(durable=durable), record.transaction():
+            levels.append(record.db.execute("PRAGMA synchronous").fetchone()[0])
+    record.close()
+    assert levels == [2, 1, 2]  # FULL, NORMAL, FULL

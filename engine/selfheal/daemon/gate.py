@@ -18,6 +18,7 @@ from selfheal.decision import Policy, decide_rung, refuse
 from selfheal.model import (
     Approval,
     ApprovalState,
+    Autonomy,
     Fault,
     FaultState,
     Healing,
@@ -122,7 +123,8 @@ class DecisionGate:
             hosts=touched.hosts,
             inventory=touched.inventory,
             groups=touched.groups,
-            autonomy=rule.autonomy if rule else None,
+            # A rule that is gone from the rulebooks can't say any more how far it may be trusted.
+            autonomy=rule.autonomy if rule else Autonomy.APPROVE,
         )
 
     def _tell_refused(self, healing: Healing, fault: Fault, rung: int, refused: Refused) -> None:

@@ -19,6 +19,10 @@ def _lock_file(state: Path) -> Path:
 
 STANDBY_POLL = 0.1
 """Seconds between two looks of a standby at the lock."""
+GLANCE = 0.2
+"""Seconds for which somebody may look at the lock."""
+LAST_CHILD = 10.0
+"""Seconds for which a dead engine's last child may hold it."""
 
 
 @contextlib.contextmanager
@@ -86,11 +90,23 @@ def _try(descriptor: int) -> bool:
 
 
 def _taken(descriptor: int) -> bool:
-    """Take the lock; `status` looks at it for a moment, which is no reason not to start."""
-    for _ in range(10):
-        if _try(descriptor):
-            return True
+    """Take the lock. Who only looks at it (`status`) is gone in a moment, and so is a child that
+    a dead engine had just forked, and that holds its files until it becomes Ansible."""
+    until = time.monotonic() + GLANCE
+    while not _try(descriptor):
+        if time.monotonic() > until + (LAST_CHILD if _is_dead(_holder(descriptor)) else 0.0):
+            return False
         time.sleep(0.02)
+    return True
+
+
+def _is_dead(pid: int | None) -> bool:
+    try:
+        os.kill(pid or os.getpid(), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
     return False
 
 

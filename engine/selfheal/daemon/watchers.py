@@ -72,7 +72,7 @@ class Watchers:
             log.info("the inventory can't be read: %s", error)
             hosts, groups = frozenset(), {}
         for news in watch_storm(self._record, hosts, groups, self._clock.now(), self._rails):
-            self._record.tell(Kind.ENGINE, news.text, data={"storm_id": news.storm.id})
+            self._record.tell(Kind.RAIL, news.text, data={"storm_id": news.storm.id})
             await self._notifier.notify(news.text, news.text, {})
             self._changed()
 
@@ -94,7 +94,7 @@ class Watchers:
             return False
         self._record.change_autonomy(change)
         text = f"rule “{fault.rule}” of “{fault.ruleset}” may do less: {change.reason}"
-        self._record.tell(Kind.DECISION, text, incident_id=fault.incident_id)
+        self._record.tell(Kind.RAIL, text, incident_id=fault.incident_id)
         await self._notifier.notify(text, text, {"cause": change.id})
         return True
 

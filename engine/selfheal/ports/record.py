@@ -40,8 +40,12 @@ class Record(
         """Oldest first."""
         ...
 
-    def transaction(self) -> AbstractContextManager[None]:
+    def transaction(self, *, durable: bool = True) -> AbstractContextManager[None]:
         """Group writes: all are on disk at the end of the block, none if it raises.
+
+        Not `durable`, the outermost block only promises that they survive this process, and that
+        they are on disk before anything that is written durably later. That is enough for what
+        can be worked out again from what was on disk before, and costs no sync.
 
         Await nothing inside: other tasks' writes would join in, other processes wait."""
         ...

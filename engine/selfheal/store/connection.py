@@ -66,6 +66,7 @@ class Connection:
         self._impatient = False
         self._lock = threading.RLock()
         self._depth = 0
+        self._syncs = True
         if self.path != MEMORY:
             _create_private(Path(self.path))
         with self._explained():
@@ -121,11 +122,14 @@ class Connection:
                 self.insert(table, row)
 
     @contextmanager
-    def writing(self) -> Generator[None]:
+    def writing(self, *, durable: bool = True) -> Generator[None]:
         """A write transaction; inside another one, a savepoint of it.
 
-        What was written is on disk at the end of the outermost one, and gone if it raises."""
+        What was written is on disk at the end of the outermost one, and gone if it raises. With
+        `durable=False`, on the outermost one, it survives the end of this process at once, and
+        the loss of power from the next durable one on: whatever is on disk, all before it is."""
         with self._lock:
+            self._sync_at_commit(durable)
             begin, commit, undo = self._verbs()
             self.execute(begin)
             self._depth += 1
@@ -155,6 +159,11 @@ class Connection:
         """Close; a second time does nothing."""
         with self._lock, self._explained():
             self.raw.close()
+
+    def _sync_at_commit(self, wanted: bool) -> None:
+        if self._depth == 0 and wanted is not self._syncs:
+            self.execute(f"PRAGMA synchronous = {'FULL' if wanted else 'NORMAL'}")
+            self._syncs = wanted
 
     def _verbs(self) -> tuple[str, str, tuple[str, ...]]:
         if self._depth == 0:

@@ -58,12 +58,12 @@ class SqliteRecord(
 
     Each writing method is one transaction, on disk when it returns."""
 
-    def transaction(self) -> AbstractContextManager[None]:
-        """Group writes: all are on disk at the end, or none if the block raises.
+    def transaction(self, *, durable: bool = True) -> AbstractContextManager[None]:
+        """Group writes: all are on disk at the end, or none if the block raises; see the port.
 
         Nothing may be awaited inside: other tasks' writes would join the transaction, and other
         processes wait for its end."""
-        return self._db.writing()
+        return self._db.writing(durable=durable)
 
     @property
     def db(self) -> Database:
