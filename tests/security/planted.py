@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import html
 import json
 import shlex
@@ -40,8 +41,9 @@ def leaks_in_folder(secrets: Iterable[str], folder: Path) -> list[str]:
     found: list[str] = []
     for path in sorted(folder.rglob("*")):
         found += leaks(known, "a file name", str(path).encode())
-        if path.is_file() and not path.is_symlink():
-            found += leaks(known, str(path), path.read_bytes())
+        with contextlib.suppress(FileNotFoundError):  # it has gone meanwhile
+            if path.is_file() and not path.is_symlink():
+                found += leaks(known, str(path), path.read_bytes())
     return found
 
 

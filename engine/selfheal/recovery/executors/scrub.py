@@ -14,10 +14,15 @@ import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from selfheal.masking import Secrets
 from selfheal.recovery.executors.processes import processes_of
+from selfheal.recovery.executors.unsafe import load_unsafe
 
 _log = logging.getLogger(__name__)
 
@@ -91,12 +96,30 @@ def scrub_leftovers(state: Path, mask: Mask) -> int:
         if processes_of(str(folder)) or not lock.take():
             alive = True
             continue
-        done = scrub_run(folder, mask)
+        # An operator's own secrets are known from nowhere else any more.
+        own = _named_secrets(folder / SECRET_FILES[0])
+        done = scrub_run(folder, partial(_masked_twice, mask, own.mask))
         lock.release(scrubbed=done)
         scrubbed += done
     if not alive:
         _empty(private / "tmp")
     return scrubbed
+
+
+def _masked_twice(first: Mask, second: Mask, value: Any) -> Any:
+    return second(first(value))
+
+
+def _named_secrets(path: Path) -> Secrets:
+    """Return the variables of an interrupted run whose names look like a secret's."""
+    secrets = Secrets()
+    try:
+        secrets.learn_named(load_unsafe(path.read_text(encoding="utf-8")), path.name)
+    except FileNotFoundError:
+        pass  # a run without variables
+    except (OSError, ValueError, yaml.YAMLError):
+        _log.warning("%s can't be read: what secrets it held is not known", path)
+    return secrets
 
 
 def _scrub_file(path: Path, mask: Mask) -> None:

@@ -54,6 +54,16 @@ class _Dumper(yaml.SafeDumper):
         return node
 
 
+class _Loader(yaml.SafeLoader):
+    def unsafe(self, node: yaml.Node) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            return self.construct_mapping(node, deep=True)
+        if isinstance(node, yaml.SequenceNode):
+            return self.construct_sequence(node, deep=True)
+        return node.value
+
+
+_Loader.add_constructor("!unsafe", _Loader.unsafe)
 _Dumper.add_representer(_Unsafe, _Dumper.unsafe_text)
 _Dumper.add_representer(_Quoted, _Dumper.quoted)
 _Dumper.add_representer(_UnsafeTree, _Dumper.unsafe_tree)
@@ -67,6 +77,11 @@ def dump_unsafe(variables: Mapping[str, Any]) -> str:
 def dump_plain(value: Any) -> str:
     """Return YAML of `value`, in which only what went through `unsafe` is tagged."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+def load_unsafe(text: str) -> Any:
+    """Return what `dump_unsafe` wrote. Raises yaml.YAMLError."""
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 -- a SafeLoader with one more tag
 
 
 def unsafe_values(named: Mapping[str, Any]) -> dict[str, Any]:
