@@ -53,6 +53,8 @@ class Refusal(Enum):
     """A human was asked and said no."""
     EXPIRED = "expired"
     """A human was asked and did not answer in time."""
+    UNSETTLED = "unsettled"
+    """A rollback failed on this target and no human has closed that incident."""
     LOCKED = "locked"
     """Another healing holds a resource that is needed."""
     RAIL_FAILED = "rail_failed"

@@ -65,6 +65,10 @@ class RailRecord(Protocol):
         """Targets of faults that are open, or are with a human and were seen after that."""
         ...
 
+    def unsettled(self, target: str, *, besides: str) -> str:
+        """An incident, with a human now, of which a rollback failed on that target; or nothing."""
+        ...
+
     def rule_ends(
         self, ruleset: str, rule: str, since: float, limit: int
     ) -> list[tuple[float, Ended, str]]:

@@ -22,6 +22,7 @@ from selfheal.rails.settle import settle
 from selfheal.rails.silences import silences
 from selfheal.rails.storm import storm
 from selfheal.rails.targets import targets
+from selfheal.rails.unsettled import unsettled
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ RAILS: tuple[Rail, ...] = (
     Rail(storm, EVERY, by_hand=True),
     # What ends the healing, or this rung of it.
     Rail(autonomy, frozenset({START, RUNG}), by_hand=False),
+    Rail(unsettled, frozenset({START, RUNG}), by_hand=False),
     Rail(flapping, frozenset({START}), by_hand=False),
     Rail(targets, frozenset({START, RUNG}), by_hand=True),
     Rail(breaker, frozenset({START, RUNG}), by_hand=False),

@@ -45,6 +45,11 @@ _OPENINGS = """
 SELECT incidents.opened_at FROM faults JOIN incidents ON incidents.id = faults.incident_id
 WHERE faults.fingerprint = ? ORDER BY faults.rowid DESC LIMIT ?
 """
+_UNSETTLED = """
+SELECT healings.incident_id FROM healings JOIN incidents ON incidents.id = healings.incident_id
+WHERE healings.outcome = 'rollback_failed' AND healings.resource = ? AND healings.id != ?
+AND incidents.state IN ('open', 'manual') LIMIT 1
+"""
 _UNHEALTHY = """
 SELECT DISTINCT target FROM faults
 WHERE state IN ('open', 'manual') AND (state = 'open' OR last_seen > ?) AND target != ''
@@ -145,6 +150,10 @@ class Guards(Repository):
 
     def unhealthy_targets(self, seen_after: float) -> frozenset[str]:
         return frozenset(row["target"] for row in self._db.rows(_UNHEALTHY, (seen_after,)))
+
+    def unsettled(self, target: str, *, besides: str) -> str:
+        row = self._db.row(_UNSETTLED, (target, besides))
+        return str(row["incident_id"]) if row else ""
 
     def rule_ends(
         self, ruleset: str, rule: str, since: float, limit: int

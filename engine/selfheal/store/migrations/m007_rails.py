@@ -194,6 +194,9 @@ def _index_what_is_asked(db: Database) -> None:
     db.execute("CREATE INDEX rail_attempts_open ON rail_attempts (solution) WHERE ended_at IS NULL")
     db.execute("CREATE INDEX rail_hosts_attempt ON rail_hosts (attempt_id)")
     db.execute("CREATE INDEX healings_running ON healings (id) WHERE state = 'running'")
+    db.execute(
+        "CREATE INDEX healings_unsettled ON healings (resource) WHERE outcome = 'rollback_failed'"
+    )
     db.execute("CREATE INDEX faults_fingerprint ON faults (fingerprint)")
     db.execute(
         "CREATE INDEX unhealthy_targets ON faults (target, state, last_seen) "
