@@ -59,7 +59,7 @@ async def test_a_fact_is_a_mapping(given: Any) -> None:
 async def test_a_fact_is_json() -> None:
     """An object that a template gives is refused, not turned into something else."""
     args = {"fact": {"f": "{{ event.items }}"}}
-    assert "no JSON" in await failure_of("set_fact", args, EVENT)
+    assert "is a function" in await failure_of("set_fact", args, EVENT)
 
 
 async def test_shutdown_asks_the_engine_and_prints_it() -> None:
