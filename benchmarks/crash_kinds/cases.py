@@ -30,14 +30,25 @@ class Answer(Enum):
     """The connection broke: it may have been taken in, or not."""
 
 
+class Way(Enum):
+    """How a report reaches the engine."""
+
+    ALERTMANAGER = "alertmanager"
+    """A POST to the Alertmanager source."""
+    WEBHOOK = "webhook"
+    """A POST to the webhook."""
+    EMIT = "emit"
+    """`selfheal emit`, which is done when the event is on disk, engine or not."""
+
+
 @dataclass(slots=True)
 class Report:
-    """One HTTP request to the engine."""
+    """One message to the engine."""
 
     case: Case
     """What it belongs to."""
-    to_alerts: bool
-    """To the Alertmanager source, else to the webhook."""
+    way: Way
+    """How it is sent."""
     body: dict[str, Any]
     """JSON."""
     life: int
@@ -84,6 +95,8 @@ class Case:
         return any(report.sent for report in self.reports)
 
 
+EMITTED = 0.2
+"""Share of the events for rules with actions that come by the command line."""
 R1 = ("ok", "ok", "ok", "f1", "f2", "nofix", "badundo")
 R2 = ("ok", "ok", "nofix", "f1")
 
@@ -133,7 +146,8 @@ class _Maker:
         times = 1 if hook or self._dice.random() < 0.7 else 2
         for turn in range(times):
             life = min(first + turn, self._lives - 1)
-            case.reports.append(Report(case, not hook, body if hook else _alert(body), life))
+            way, sent = (Way.WEBHOOK, body) if hook else (Way.ALERTMANAGER, _alert(body))
+            case.reports.append(Report(case, way, sent, life))
         return case
 
     def same_target(self) -> list[Case]:
@@ -167,7 +181,8 @@ class _Maker:
         for turn in range(count):
             body = {"kind": kind, "key": case.key, "half": turn + 1, "ms": self._duration()}
             life = min(first + turn * gap, self._lives - 1)
-            case.reports.append(Report(case, False, body, life))
+            way = Way.EMIT if self._dice.random() < EMITTED else Way.WEBHOOK
+            case.reports.append(Report(case, way, body, life))
         return case
 
     def _body(self, case: Case) -> dict[str, Any]:

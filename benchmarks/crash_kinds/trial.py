@@ -46,6 +46,8 @@ class Blow(Enum):
     """One of its children; the engine itself a moment later."""
 
 
+RELOADS = 0.15
+"""Share of lives in which the rulebooks are read again."""
 BLOWS = [Blow.AT_WORK] * 12 + [Blow.STARTING] * 3 + [Blow.STOPPING] * 2 + [Blow.CHILD] * 3
 
 
@@ -129,6 +131,10 @@ class _Trial:
             moment = self._dice.uniform(0.0, self._longest)
             self._human = threading.Thread(target=self._approver.answer, args=(engine.began,))
             self._human.start()
+            if self._dice.random() < RELOADS:
+                # As somebody who saves a rulebook does; what it remembers must survive that, too.
+                time.sleep(moment * self._dice.random())
+                engine.process.send_signal(signal.SIGHUP)
             time.sleep(moment)
             if blow is Blow.CHILD:
                 self._kill_a_child(engine)
