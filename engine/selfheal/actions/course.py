@@ -93,7 +93,7 @@ class Course:
 
     def _transaction(self) -> AbstractContextManager[None]:
         firings = self._services.firings
-        return firings.transaction() if firings else nullcontext()
+        return firings.transaction(durable=False) if firings else nullcontext()
 
     async def _tell_human(self, context: ActionContext, result: ActionResult) -> None:
         firing = context.firing

@@ -63,7 +63,8 @@ class Healer:
 
     async def heal(self, fault: Fault) -> None:
         """Open the fault, or count it as a repeat; see to what is open and in nobody's hands."""
-        with self._record.transaction():
+        # Should the power fail now, the event that reported it is matched anew.
+        with self._record.transaction(durable=False):
             fault, new = self._record.open_fault(fault)
             self._tell_fault(
                 fault,

@@ -11,7 +11,7 @@ def tell_decision(record: Record, decision: Decision, healing_id: str = "") -> N
     refused = decision.refused.value if decision.refused else ""
     chosen = f"{decision.strategy.value}: run {decision.solution}"
     chosen += ", if a human agrees" if decision.requires_approval else ""
-    with record.transaction():
+    with record.transaction(durable=False):
         record.add_decision(decision)
         record.tell(
             Kind.DECISION,

@@ -32,6 +32,6 @@ class FiringRecord(Protocol):
         """Every pending firing, oldest first, with its matches as they were."""
         ...
 
-    def transaction(self) -> AbstractContextManager[None]:
+    def transaction(self, *, durable: bool = True) -> AbstractContextManager[None]:
         """See `Record.transaction`."""
         ...

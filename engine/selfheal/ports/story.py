@@ -28,7 +28,7 @@ class Timeline(Protocol):
         healing_id: str = "",
         data: JSON | None = None,
     ) -> Entry:
-        """Append one entry, on disk when it returns unless inside a transaction."""
+        """Append one entry. Alone it is written as by a transaction that is not `durable`."""
         ...
 
     def entries(

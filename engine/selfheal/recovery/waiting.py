@@ -25,7 +25,7 @@ def note_waiting(
         return
     another = known is None or known.reason is not reason
     since = now if known is None or another else known.since
-    with record.transaction():
+    with record.transaction(durable=False):
         record.set_waiting(healing.id, Waiting(reason, detail, since, until))
         if another:
             Story(record, healing).waiting(reason, detail)

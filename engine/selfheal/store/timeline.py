@@ -23,7 +23,8 @@ class Story(Repository):
         data: JSON | None = None,
     ) -> Entry:
         entry = Entry(0, self._clock.now(), kind, text, incident_id, healing_id, data or {})
-        seq = self._db.insert("timeline", to_row(entry, without=frozenset({"seq"})))
+        with self._db.writing(durable=False):
+            seq = self._db.insert("timeline", to_row(entry, without=frozenset({"seq"})))
         return replace(entry, seq=seq)
 
     def entries(
