@@ -31,7 +31,7 @@ if __package__ in (None, ""):
 
 from tests.servers.base import free_port
 
-from benchmarks.crash_kinds.effects import Run, read_effects
+from benchmarks.crash_kinds.effects import Run, most_at_once, read_effects
 from benchmarks.crash_kinds.engine import Life
 from benchmarks.crash_kinds.site import NO_RAILS, TOKEN, Site, lay_out
 
@@ -273,7 +273,7 @@ def _summary(
 ) -> dict[str, Any]:
     fixes = [run for run in runs if run.what == "do"]
     a_target = max(Counter(run.key for run in fixes).values(), default=0)
-    at_once = _most_at_once(fixes)
+    at_once = most_at_once(fixes)
     healings = sum(status["healings"].values())
     waiting = sum(status["waiting"].values())
     queued = status["healings"].get("queued", 0)
@@ -302,18 +302,6 @@ def _summary(
         "per_target_peak": a_target,
         "beyond_limits": sum(excess for excess in over if excess > 0),
     }
-
-
-def _most_at_once(runs: list[Run]) -> int:
-    moments = sorted(
-        [(run.began, 1) for run in runs]
-        + [(run.ended, -1) for run in runs if run.ended is not None]
-    )
-    most = now = 0
-    for _, change in moments:
-        now += change
-        most = max(most, now)
-    return most
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +29,13 @@ class Run:
     """Unix time; None when it was killed."""
     rc: int | None = None
     """How it ended."""
+
+
+def most_at_once(runs: Iterable[Run]) -> int:
+    """Return how many ran side by side; one that was killed counts up to nothing."""
+    ended = [(run.began, run.ended) for run in runs if run.ended is not None]
+    moments = sorted([(began, 1) for began, _ in ended] + [(end, -1) for _, end in ended])
+    return max(itertools.accumulate((change for _, change in moments), initial=0))
 
 
 def read_effects(folder: Path) -> list[Run]:

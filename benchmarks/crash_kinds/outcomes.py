@@ -19,8 +19,12 @@ def wrong_outcomes(course: Course, facts: Facts) -> list[str]:
     """Return one line for each thing that is not as it should be."""
     found: list[str] = []
     by_incident = defaultdict(list)
+    untouchable = {one["resource"] for one in facts.healings if one["outcome"] == "rollback_failed"}
     for healing in facts.healings:
         by_incident[healing["incident_id"]].append(healing)
+        # Where a rollback failed nothing more is done until a human has looked.
+        if healing["outcome"] == "refused" and healing["resource"] in untouchable:
+            continue
         if healing["state"] != "done" or healing["outcome"] not in _ENDS:
             found.append(f"{healing['id']} is {healing['state']}, {healing['outcome']}")
     found += [
@@ -52,7 +56,7 @@ def _of_fault(
     alone = case.kind != "same"  # two faults of one target share its world
     if alone and (outcome == "healed") != course.site.mended(case.key):
         found.append(f"{case.key}: {outcome}, but mended is {course.site.mended(case.key)}")
-    if _undisturbed(course, healing) and alone and outcome != _expected(case):
+    if alone and _undisturbed(course, healing) and outcome != _expected(case):
         found.append(f"{case.key} {case.modes}: {outcome}, expected {_expected(case)}")
     return found
 

@@ -62,11 +62,22 @@ class Site:
 
 
 def write_site(
-    folder: Path, hosts: Iterable[str], *, receiver: int, real: bool, join_engine: str
+    folder: Path,
+    hosts: Iterable[str],
+    *,
+    receiver: int,
+    real: bool,
+    join_engine: str,
+    at_once: int | None = None,
 ) -> Site:
-    """Write the project of a trial; `hosts` are those of its inventory."""
+    """Write the project of a trial; `hosts` are those of its inventory.
+
+    With `at_once` no more healings than that run side by side, and a target rests between two."""
     alerts, hooks = free_port(), free_port()
     config = _config(receiver, join_engine)
+    if at_once:
+        limit = {"per": "global", "max": at_once, "at_once": True}
+        config["rails"] = {**NO_RAILS, "limits": [limit], "settle": "500ms"}
     rulesets = _rulesets(alerts, hooks, receiver)
     return lay_out(folder, [*hosts, ACTOR], rulesets, config, alerts=alerts, hooks=hooks, real=real)
 

@@ -46,6 +46,8 @@ class Blow(Enum):
     """One of its children; the engine itself a moment later."""
 
 
+AT_ONCE = 3
+"""Healings side by side, in every second trial."""
 RELOADS = 0.15
 """Share of lives in which the rulebooks are read again."""
 BLOWS = [Blow.AT_WORK] * 12 + [Blow.STARTING] * 3 + [Blow.STOPPING] * 2 + [Blow.CHILD] * 3
@@ -59,6 +61,8 @@ class Course:
     """The project."""
     cases: list[Case]
     """What happened."""
+    at_once: int | None = None
+    """How many healings may run side by side."""
     kills: int = 0
     """`kill -9`, of engines and children."""
     kill_times: list[float] = field(default_factory=list)
@@ -78,15 +82,18 @@ def run_trial(folder: Path, seed: str, kills: int, real: bool) -> Counts:
     dice = random.Random(seed)
     receiver_port = free_port()
     cases = make_cases(dice, kills, 1.0)
+    at_once = dice.choice((None, AT_ONCE))
     site = write_site(
         folder,
         sorted({case.key for case in cases}),
         receiver=receiver_port,
         real=real,
         join_engine=dice.choice(("durable", "python")),
+        at_once=at_once,
     )
     with Receiver(receiver_port, folder / "world") as receiver:
         trial = _Trial(site, cases, dice, kills, real)
+        trial.course.at_once = at_once
         try:
             trial.run()
         finally:

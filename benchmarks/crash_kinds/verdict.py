@@ -6,10 +6,11 @@ import fcntl
 import itertools
 from collections import defaultdict
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.crash_kinds.cases import Case, Follows
-from benchmarks.crash_kinds.effects import Run, read_effects
+from benchmarks.crash_kinds.effects import Run, most_at_once, read_effects
 from benchmarks.crash_kinds.engine import rows
 
 if TYPE_CHECKING:
@@ -190,6 +191,7 @@ def _wrong(course: Course, facts: Facts, receiver: Receiver) -> list[str]:
         *_never_ended(facts),
         *_never_intended(facts),
         *_overlaps(course, facts),
+        *_beyond_limit(course, facts),
         *_effects_of_the_dead(course, facts),
         *_not_adopted(course, facts),
         *_untold(facts, receiver),
@@ -234,6 +236,13 @@ def _overlaps(course: Course, facts: Facts) -> list[str]:
     return found
 
 
+def _beyond_limit(course: Course, facts: Facts) -> list[str]:
+    most = most_at_once(run for run in facts.runs if run.what != "act")
+    if course.at_once is None or most <= course.at_once:
+        return []
+    return [f"{most} playbooks at once, where {course.at_once} healings may run"]
+
+
 def _effects_of_the_dead(course: Course, facts: Facts) -> list[str]:
     """A playbook of a dead engine that still worked when the next engine was ready."""
     return [
@@ -251,8 +260,13 @@ def _not_adopted(course: Course, facts: Facts) -> list[str]:
         f"{ident} is {step['state']} though its artifacts show the end"
         for ident, step in facts.steps.items()
         if step["state"] == "unknown"
-        and all((artifacts / ident / name).exists() for name in ("rc", "status"))
+        and all(_has_text(artifacts / ident / name) for name in ("rc", "status"))
     ]
+
+
+def _has_text(path: Path) -> bool:
+    """A kill between its making and its writing leaves an empty file, which shows no end."""
+    return path.exists() and path.stat().st_size > 0
 
 
 def _untold(facts: Facts, receiver: Receiver) -> list[str]:
