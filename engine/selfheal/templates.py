@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, Undefined, nodes
+from jinja2 import StrictUndefined, Template, Undefined, nodes
+from jinja2.environment import TemplateExpression
 from jinja2.exceptions import TemplateError as JinjaError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -110,10 +111,10 @@ def check_syntax(value: str) -> None:
 
 def _render_text(text: str, context: Mapping[str, Any]) -> Any:
     try:
-        expression = _sole_expression(text)
-        if expression is None:
-            return _ENV.from_string(text).render(context)
-        result = _ENV.compile_expression(expression, undefined_to_none=False)(**context)
+        compiled = _compiled(text)
+        if isinstance(compiled, Template):
+            return compiled.render(context)
+        result = compiled(**context)
     except _WRONG_VALUE as error:
         raise TemplateError(f"{error} in {text!r}") from error
     if isinstance(result, Undefined):
@@ -124,6 +125,15 @@ def _render_text(text: str, context: Mapping[str, Any]) -> Any:
 
 
 @lru_cache(maxsize=4096)
+def _compiled(text: str) -> Template | TemplateExpression:
+    """Return the template, or, when it is nothing but one expression, that. Rulebooks have few
+    templates and render them for each event."""
+    expression = _sole_expression(text)
+    if expression is None:
+        return _ENV.from_string(text)
+    return _ENV.compile_expression(expression, undefined_to_none=False)
+
+
 def _sole_expression(text: str) -> str | None:
     """Return the expression when the template is nothing but one, else None."""
     stripped = text.strip()
