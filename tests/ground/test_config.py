@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -76,3 +78,15 @@ def test_what_is_no_size_is_refused(tmp_path: Path, wrong: str) -> None:
     (tmp_path / "selfheal.yml").write_text(f"retention: {{max_size: {wrong}}}\n")
     with pytest.raises(ConfigError, match=r"is no size; write 500MB|greater than or equal to 0"):
         load_project(tmp_path)
+
+
+def test_what_the_example_has_in_comments_is_configuration(tmp_path: Path) -> None:
+    """Every commented line of `selfheal init`'s selfheal.yml can be taken in as it stands."""
+    example = files("selfheal").joinpath("example/selfheal.yml").read_text()
+    prose = re.compile("# [A-Z]")
+    lines = [line for line in example.splitlines() if not prose.match(line)]
+    (tmp_path / "selfheal.yml").write_text("\n".join(line.removeprefix("# ") for line in lines))
+    config = load_project(tmp_path).config
+    assert config.api is not None
+    assert config.notify.webhooks
+    assert config.rails.maintenance[0].name == "nights"
