@@ -50,9 +50,10 @@ class Stages:
         hooks: Hooks,
     ) -> None:
         """Raises ConfigError for a secret or a key that can't be read."""
-        config = project.config
-        live = LiveVariables(config.vars)
-        policy = Policy(config.approval.risk, config.approval.confidence)
+        self._project, self._config = project, project.config
+        self._record, self._current, self._secrets = record, current, secrets
+        self._clock, self._hooks = clock, hooks
+        self._live = LiveVariables(project.config.vars)
         self.links = _links(project)
         self.notifier = _notifier(project, record, secrets, clock, self.links)
         self.runner = AnsibleRunner(
@@ -63,78 +64,85 @@ class Stages:
             clock=clock,
             mask=secrets.mask,
         )
-        self.approvals = Approvals(record, config.approval, clock, self.notifier.notify)
-        self.gate = DecisionGate(
-            record,
-            rails=config.rails,
-            policy=policy,
+        approval = project.config.approval
+        self.approvals = Approvals(record, approval, clock, self.notifier.notify)
+        self.gate = self._gate()
+        self.watchers = self._watchers()
+        self.healer = self._healer()
+        self.runtime = self._runtime()
+        self.services = self._services()
+
+    def _gate(self) -> DecisionGate:
+        approval = self._config.approval
+        return DecisionGate(
+            self._record,
+            rails=self._config.rails,
+            policy=Policy(approval.risk, approval.confidence),
             approvals=self.approvals,
-            reach=Reach(self.runner, live),
-            rule_of=current.rule,
-            clock=clock,
+            reach=Reach(self.runner, self._live),
+            rule_of=self._current.rule,
+            clock=self._clock,
         )
-        self.watchers = Watchers(
-            record,
-            config.rails,
+
+    def _watchers(self) -> Watchers:
+        return Watchers(
+            self._record,
+            self._config.rails,
             self.runner,
             self.notifier,
-            current.rule,
-            clock,
+            self._current.rule,
+            self._clock,
             self.gate.changed.set,
         )
-        self.healer = Healer(
-            record,
+
+    def _healer(self) -> Healer:
+        return Healer(
+            self._record,
             runtime=lambda: self.runtime,
             notifier=self.notifier,
-            solutions=lambda: current.edition.solutions,
+            solutions=lambda: self._current.edition.solutions,
             # A healing is recorded with its variables, so it gets none that are secret.
-            variables=lambda: secrets.without_secrets(config.vars),
+            variables=lambda: self._secrets.without_secrets(self._config.vars),
             gate=self.gate,
             watchers=self.watchers,
-            clock=clock,
-            on_end=hooks.on_end,
+            clock=self._clock,
+            on_end=self._hooks.on_end,
         )
-        self.runtime = SqliteRuntime(
-            record,
+
+    def _runtime(self) -> SqliteRuntime:
+        return SqliteRuntime(
+            self._record,
             self.runner,
-            clock=clock,
-            max_parallel=config.max_parallel,
+            clock=self._clock,
+            max_parallel=self._config.max_parallel,
             gate=self.gate,
             on_done=self.healer.on_done,
             known_hosts=self.runner.hosts,
             hosts_of=self.runner.hosts_of,
-            prometheus_url=config.prometheus_url,
-            live=live,
+            prometheus_url=self._config.prometheus_url,
+            live=self._live,
             holder=engine_holder(),
-            is_dead=death_of_holders(project.state, clock),
+            is_dead=death_of_holders(self._project.state, self._clock),
         )
-        self.services = self._services(project, record, current, secrets, clock, hooks)
 
-    def _services(
-        self,
-        project: Project,
-        record: Record,
-        current: Current,
-        secrets: Secrets,
-        clock: Clock,
-        hooks: Hooks,
-    ) -> Services:
+    def _services(self) -> Services:
+        current, inventory = self._current, self._project.inventory
         return Services(
             runner=self.runner,
-            timeline=record,
-            clock=clock,
+            timeline=self._record,
+            clock=self._clock,
             heal=self.healer.heal,
             resolve=self.healer.resolve,
             assert_fact=lambda name, *given: current.rulesets.loop(name).assert_fact(*given),
             retract_fact=lambda name, *given: current.rulesets.loop(name).retract_fact(*given),
             post_event=lambda name, *given: current.rulesets.loop(name).post(*given),
-            shutdown=hooks.shutdown,
+            shutdown=self._hooks.shutdown,
             facts=lambda name: current.rulesets.facts(name),
-            out=lambda text: hooks.out(secrets.mask(text)),
-            variables=project.config.vars,
-            inventory=str(project.inventory) if project.inventory.exists() else "",
-            steps=record,
-            firings=record,
+            out=lambda text: self._hooks.out(self._secrets.mask(text)),
+            variables=self._config.vars,
+            inventory=str(inventory) if inventory.exists() else "",
+            steps=self._record,
+            firings=self._record,
             find_artifact=self.runner.find_artifact,
             human=self.notifier.notify,
             controller=controller_from_env(os.environ),
