@@ -202,6 +202,8 @@ async def test_killed_between_the_fault_and_its_healing(tmp_path: Path) -> None:
         starts_at=now,
         last_seen=now,
         root_cause="web-dead",
+        ruleset="shop",
+        rule="something is down",
     )
     record.open_fault(fault)
     record.close()
