@@ -203,3 +203,21 @@ async def test_a_rule_whose_healings_fail_loses_autonomy(tmp_path: Path) -> None
             await engine.until(
                 lambda: any("may do less" in one["subject"] for one in hook.messages)
             )
+
+
+async def test_a_rule_that_is_gone_is_trusted_no_further(tmp_path: Path) -> None:
+    """A healing that waits while its rule is taken from the rulebook needs a human afterwards."""
+    runner = MemoryRunner({"restart.yml": heals(tmp_path)})
+    folder = write_project(tmp_path)
+    async with engine_inside(folder, runner) as engine:
+        pause = Pause(new_id("pa"), Scope.GLOBAL, "", "a change", "ann", time.time())
+        engine.record.add_pause(pause)
+        engine.emit({"down": "web1"})
+        await engine.until(lambda: engine.told("refused: paused"))
+        (folder / "rulebooks" / "shop.yml").write_text(RULES.replace("something is down", "down"))
+        engine.record.post("reload", {}, time.time())
+        await engine.until(lambda: engine.told("reloaded"))
+        engine.record.end_pause(pause.id, time.time())
+        engine.record.post("rails_changed", {"what": ["resumed"]}, time.time())
+        assert await engine.until(lambda: asked(engine))
+    assert runner.playbooks == []
