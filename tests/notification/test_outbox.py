@@ -50,7 +50,8 @@ class Target:
 
 
 def hooked(record: SqliteRecord, *hooks: Hook) -> FanoutNotifier:
-    return build_notifier(Notify(webhooks=[WebhookTarget(url=one.url) for one in hooks]), record)
+    targets = [WebhookTarget(url=one.url) for one in hooks]
+    return build_notifier(Notify(webhooks=targets, bundle=None), record)
 
 
 def told(record: SqliteRecord) -> list[str]:
@@ -292,7 +293,7 @@ from selfheal.store import open_record
 
 async def main(file, url, life):
     record = open_record(file)
-    notifier = build_notifier(Notify(webhooks=[WebhookTarget(url=url)]), record)
+    notifier = build_notifier(Notify(webhooks=[WebhookTarget(url=url)], bundle=None), record)
     notifier.start()
     for number in range(1000):
         await notifier.notify(f"{life}-{number}", "b", {})

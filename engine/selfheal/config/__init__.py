@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selfheal.config.api import Api, ApiUser
 from selfheal.config.approval import Approval
-from selfheal.config.notify import Notify, SmtpTarget, WebhookTarget
+from selfheal.config.notify import Bundle, Notify, SmtpTarget, WebhookTarget
 from selfheal.config.project import CONFIG_NAME, Config, Project, load_project
 from selfheal.config.rails import Rails
 from selfheal.config.retention import Retention
@@ -15,6 +15,7 @@ __all__ = [
     "Api",
     "ApiUser",
     "Approval",
+    "Bundle",
     "Config",
     "Notify",
     "Project",

@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from selfheal.config.durations import Seconds
+from selfheal.config.rails import OrOff
 from selfheal.config.secret import Secret
 from selfheal.strict import Strict, refusal
 
@@ -56,11 +57,21 @@ class SmtpTarget(Strict):
         return Secret(file=self.password_file) if self.password_file else self.password
 
 
+class Bundle(Strict):
+    """When a target has heard enough for now: what comes then is told in one message."""
+
+    after: int = Field(10, ge=1, description="So many messages a target hears one by one.")
+    within: Seconds = Field(300.0, gt=0, description="In this time; later ones wait for its end.")
+
+
 class Notify(Strict):
     """Who is told when a human is needed; the log and the record always are."""
 
     webhooks: list[WebhookTarget] = Field(default_factory=list)
     smtp: list[SmtpTarget] = Field(default_factory=list)
+    bundle: OrOff[Bundle] = Field(
+        Bundle(after=10, within=300.0), description="Bundle a flood of messages; or off."
+    )
 
     @model_validator(mode="after")
     def _unique_names(self) -> Self:

@@ -13,8 +13,10 @@ class DeliveryState(Enum):
 
     WAITING = "waiting"
     """Not delivered yet; tried until it is, or until it is given up."""
+    HELD = "held"
+    """The target has heard enough for now: goes out with others in one bundle."""
     DELIVERED = "delivered"
-    """The target has taken it."""
+    """The target has taken it, by itself or in a bundle."""
     GIVEN_UP = "given_up"
     """Tried for a day, refused for good, or its target is gone from the configuration."""
 
@@ -40,6 +42,11 @@ class Notification:
     data: Mapping[str, Any] = field(default_factory=dict)
     """The same for programs; JSON."""
 
+    @property
+    def asks(self) -> bool:
+        """Whether it is a question that somebody must answer in time."""
+        return bool(self.data.get("approval_id"))
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -51,6 +58,10 @@ class Delivery:
     """Name of the target."""
     state: DeliveryState = DeliveryState.WAITING
     """Where it stands."""
+    asks: bool = False
+    """Whether it is a question: goes out by itself, before what else waits."""
+    bundle: str = ""
+    """Id of the message that it goes out in, together with others; empty: by itself."""
     tries: int = 0
     """How often it failed."""
     waited: float = 0.0

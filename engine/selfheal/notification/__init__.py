@@ -40,4 +40,4 @@ def build_notifier(
         )
     for secret in config.secrets:
         secret.read(root)
-    return FanoutNotifier(record, targets, clock or SystemClock())
+    return FanoutNotifier(record, targets, clock or SystemClock(), config.bundle)

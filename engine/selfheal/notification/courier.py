@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from selfheal.clock import Clock
+from selfheal.config import Bundle
 from selfheal.errors import StoreError
-from selfheal.model import Delivery, DeliveryState, Kind
+from selfheal.model import Delivery, DeliveryState, Kind, Notification, new_id
+from selfheal.notification.bundle import Parcel, bundle, single
+from selfheal.notification.flood import Flood
 from selfheal.notification.sending import Send, Undeliverable
 from selfheal.ports import Record
 
@@ -21,18 +25,24 @@ log = logging.getLogger(__name__)
 
 
 class Courier:
-    """Delivers to one target: oldest first, each until it is delivered or given up.
+    """Delivers to one target: questions, then oldest first, until delivered or given up.
+
+    In a flood what comes is held, and goes out in one bundle when the target may hear more; a
+    bundle's content is on record before it goes out. At the end of the engine nothing is held.
 
     What can't be delivered is tried again after 1 s, 2 s, 4 s … 10 minutes, and what comes after
     it waits: a target hears things in the order in which they happened. The record says what was
     delivered; only a crash between the delivery and that note delivers something twice.
     """
 
-    def __init__(self, target: str, send: Send, record: Record, clock: Clock) -> None:
+    def __init__(
+        self, target: str, send: Send, record: Record, clock: Clock, limit: Bundle | None = None
+    ) -> None:
         self._target = target
         self._send = send
         self._record = record
         self._clock = clock
+        self._flood = Flood(limit, target, record, clock)
         self._news = asyncio.Event()
         self._finishing = asyncio.Event()
 
@@ -65,23 +75,43 @@ class Courier:
                 failures = min(failures + 1, 20)
 
     async def _next(self) -> bool:
-        """Deliver the oldest, or wait for one; False when it failed, or there is no more."""
+        """Deliver what is next, or wait for it; False when it failed, or there is no more."""
         delivery = self._record.next_delivery(self._target)
         if delivery is None:
             if self._finishing.is_set():
                 return False
             await self._news.wait()
             return True
+        if delivery.asks:
+            return await self._deliver(single(delivery))
+        wait = 0.0 if delivery.bundle else self._flood.wait()
+        if wait and not self._finishing.is_set():
+            self._record.hold(self._target)
+            await self._first(self._clock.sleep(wait), self._news.wait())
+            return True
+        held = bool(wait) or delivery.state is DeliveryState.HELD
+        return await self._deliver(self._bundle_of(delivery) if held else single(delivery))
+
+    def _bundle_of(self, delivery: Delivery) -> Parcel:
+        """Everything that is held; one alone is no bundle."""
+        name = delivery.bundle
+        if not name:
+            name = new_id("no")
+            self._record.bundle_up(self._target, name)
+        members = self._record.bundled(name)
+        return bundle(name, members) if len(members) > 1 else single(delivery)
+
+    async def _deliver(self, parcel: Parcel) -> bool:
         try:
-            await self._send(delivery.notification)
+            await self._send(parcel.message)
         except Undeliverable as error:
             refusal = str(error)
-            await self._note(lambda: self._give_up(delivery, refusal))
+            await self._note(lambda: self._give_up(parcel, refusal))
         except Exception as error:  # whatever it raises, it is not delivered
-            self._failed(delivery, str(error) or type(error).__name__)
+            self._failed(parcel, str(error) or type(error).__name__)
             return False
         else:
-            await self._note(lambda: self._delivered(delivery))
+            await self._note(lambda: self._delivered(parcel))
         return True
 
     async def _note(self, write: Callable[[], None]) -> None:
@@ -97,43 +127,51 @@ class Courier:
 
     async def _pause(self, seconds: float) -> None:
         began = self._clock.monotonic()
-        sleep = asyncio.ensure_future(self._clock.sleep(seconds))
-        finish = asyncio.ensure_future(self._finishing.wait())
-        try:
-            await asyncio.wait([sleep, finish], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleep.cancel()
-            finish.cancel()
+        await self._first(self._clock.sleep(seconds), self._finishing.wait())
         with contextlib.suppress(StoreError):  # it is tried for a little longer, that is all
             self._record.add_waiting_time(self._target, self._clock.monotonic() - began)
 
-    def _failed(self, delivery: Delivery, why: str) -> None:
-        if delivery.waited >= GIVE_UP_AFTER:
-            return self._give_up(delivery, why)
+    @staticmethod
+    async def _first(*waits: Coroutine[Any, Any, object]) -> None:
+        tasks = [asyncio.ensure_future(wait) for wait in waits]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    def _failed(self, parcel: Parcel, why: str) -> None:
+        if min(one.waited for one in parcel.deliveries) >= GIVE_UP_AFTER:
+            return self._give_up(parcel, why)
+        first = not any(one.tries for one in parcel.deliveries)
         with self._record.transaction():
-            self._record.delivery_failed(delivery, why)
-            if delivery.tries == 0:
-                self._tell(delivery, f"could not tell {self._target} yet: {why}", why)
+            for delivery in parcel.deliveries:
+                self._record.delivery_failed(delivery, why)
+            if first:
+                self._tell(parcel.message, f"could not tell {self._target} yet: {why}", why)
         return None
 
-    def _give_up(self, delivery: Delivery, why: str) -> None:
+    def _give_up(self, parcel: Parcel, why: str) -> None:
         with self._record.transaction():
-            self._end(delivery, DeliveryState.GIVEN_UP, why)
-            text = f"gave up telling {self._target} {delivery.notification.subject!r}: {why}"
-            self._tell(delivery, text, why)
-        log.error(text)
+            for delivery in parcel.deliveries:
+                self._end(delivery, DeliveryState.GIVEN_UP, why)
+                told = delivery.notification
+                self._tell(told, f"gave up telling {self._target} {told.subject!r}: {why}", why)
+        log.error("gave up telling %s %r: %s", self._target, parcel.message.subject, why)
 
-    def _delivered(self, delivery: Delivery) -> None:
+    def _delivered(self, parcel: Parcel) -> None:
+        many = len(parcel.deliveries)
         with self._record.transaction():
-            self._end(delivery, DeliveryState.DELIVERED)
-            after = f" after {delivery.tries} failed tries" if delivery.tries else ""
-            self._tell(delivery, f"told {self._target}{after}")
+            for delivery in parcel.deliveries:
+                self._end(delivery, DeliveryState.DELIVERED)
+                after = f" after {delivery.tries} failed tries" if delivery.tries else ""
+                among = f" in a bundle of {many}" if many > 1 else ""
+                self._tell(delivery.notification, f"told {self._target}{among}{after}")
 
     def _end(self, delivery: Delivery, state: DeliveryState, why: str = "") -> None:
         self._record.end_delivery(delivery, state, self._clock.now(), why)
 
-    def _tell(self, delivery: Delivery, text: str, error: str = "") -> None:
-        told = delivery.notification
+    def _tell(self, told: Notification, text: str, error: str = "") -> None:
         self._record.tell(
             Kind.NOTIFICATION,
             text,

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 
 from selfheal.clock import Clock
+from selfheal.config import Bundle
 from selfheal.errors import StoreError
 from selfheal.model import DeliveryState, Kind, Notification, fingerprint_of, new_id
 from selfheal.notification.courier import Courier
@@ -23,12 +24,20 @@ class FanoutNotifier:
 
     A message is on disk when `notify` returns; couriers deliver it, each target by its own: a
     chat service that hangs holds up neither the healing that has something to say nor the pager.
+    With a `limit` a flood of messages reaches each target as a few bundles.
     """
 
-    def __init__(self, record: Record, targets: Mapping[str, Send], clock: Clock) -> None:
+    def __init__(
+        self,
+        record: Record,
+        targets: Mapping[str, Send],
+        clock: Clock,
+        limit: Bundle | None = None,
+    ) -> None:
         self._record = record
         self._targets = targets
         self._clock = clock
+        self._limit = limit
         self._couriers: dict[Courier, asyncio.Task[None]] = {}
         self._off_record: set[asyncio.Task[None]] = set()
 
@@ -81,14 +90,16 @@ class FanoutNotifier:
     def _run_couriers(self) -> None:
         if not self._couriers:
             for name, send in self._targets.items():
-                courier = Courier(name, send, self._record, self._clock)
+                courier = Courier(name, send, self._record, self._clock, self._limit)
                 self._couriers[courier] = asyncio.create_task(courier.run())
         for courier in self._couriers:
             courier.wake()
 
     def _give_up_strangers(self) -> None:
         """What waits for a target that nobody configures any more waits in vain."""
-        for delivery in self._record.deliveries(state="waiting", limit=1_000_000):
+        waiting = self._record.deliveries(state="waiting", limit=1_000_000)
+        held = self._record.deliveries(state="held", limit=1_000_000)
+        for delivery in (*waiting, *held):
             if delivery.target not in self._targets:
                 why = "it is no longer configured"
                 text = f"gave up telling {delivery.target}: {why}"

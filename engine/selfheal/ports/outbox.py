@@ -18,7 +18,27 @@ class OutboxRecord(Protocol):
         ...
 
     def next_delivery(self, target: str) -> Delivery | None:
-        """The oldest that waits for this target."""
+        """The one to go out next: the oldest question, else the oldest of the others."""
+        ...
+
+    def heard_at(self, target: str, back: int, now: float) -> float | None:
+        """When the target got the message that was its `back`th newest at `now`, from 1.
+
+        Questions do not count. None when it has not had so many."""
+        ...
+
+    def hold(self, target: str) -> None:
+        """Note that what waits for this target, questions aside, is held."""
+        ...
+
+    def bundle_up(self, target: str, bundle: str) -> None:
+        """Put what waits or is held for this target, questions aside, in a bundle of this id.
+
+        On disk when it returns: the same messages make the same bundle after a crash."""
+        ...
+
+    def bundled(self, bundle: str) -> list[Delivery]:
+        """What is in a bundle, oldest first, without bodies and data."""
         ...
 
     def delivery_failed(self, delivery: Delivery, error: str) -> None:

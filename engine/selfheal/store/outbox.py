@@ -13,6 +13,24 @@ _JOINED = """
 SELECT notifications.*, deliveries.* FROM deliveries
 JOIN notifications ON notifications.id = deliveries.notification_id
 """
+_BUNDLED = """
+SELECT notifications.*, '' AS body, '{}' AS data, deliveries.* FROM deliveries
+JOIN notifications ON notifications.id = deliveries.notification_id
+WHERE bundle = ? AND bundle != '' ORDER BY seq
+"""
+_HEARD = """
+SELECT ended_at FROM deliveries
+WHERE target = ? AND state = 'delivered' AND asks = 0 AND ended_at <= ?
+ORDER BY ended_at DESC LIMIT 1 OFFSET ?
+"""
+_HOLD = """
+UPDATE deliveries SET state = 'held'
+WHERE target = ? AND ended_at IS NULL AND asks = 0 AND state = 'waiting'
+"""
+_BUNDLE_UP = """
+UPDATE deliveries SET state = 'held', bundle = ?
+WHERE target = ? AND ended_at IS NULL AND asks = 0 AND bundle = ''
+"""
 _ONE = "notification_id = ? AND target = ?"
 
 
@@ -26,15 +44,32 @@ class Outbox(Repository):
                 return False
             self._db.insert("notifications", to_row(notification))
             for target in targets:
-                row = to_row(Delivery(notification, target), without=frozenset({"notification"}))
+                delivery = Delivery(notification, target, asks=notification.asks)
+                row = to_row(delivery, without=frozenset({"notification"}))
                 self._db.insert("deliveries", row | {"notification_id": notification.id})
             return True
 
     def next_delivery(self, target: str) -> Delivery | None:
         row = self._db.row(
-            f"{_JOINED} WHERE target = ? AND state = 'waiting' ORDER BY seq LIMIT 1", (target,)
+            f"{_JOINED} WHERE target = ? AND ended_at IS NULL ORDER BY asks DESC, seq LIMIT 1",
+            (target,),
         )
         return _delivery(row) if row else None
+
+    def heard_at(self, target: str, back: int, now: float) -> float | None:
+        row = self._db.row(_HEARD, (target, now, back - 1))
+        return float(row["ended_at"]) if row else None
+
+    def hold(self, target: str) -> None:
+        with self._db.writing(durable=False):
+            self._db.execute(_HOLD, (target,))
+
+    def bundle_up(self, target: str, bundle: str) -> None:
+        with self._db.writing():
+            self._db.execute(_BUNDLE_UP, (bundle, target))
+
+    def bundled(self, bundle: str) -> list[Delivery]:
+        return [_delivery(row) for row in self._db.rows(_BUNDLED, (bundle,))]
 
     def delivery_failed(self, delivery: Delivery, error: str) -> None:
         self._db.execute(
@@ -52,7 +87,7 @@ class Outbox(Repository):
 
     def add_waiting_time(self, target: str, seconds: float) -> None:
         self._db.execute(
-            "UPDATE deliveries SET waited = waited + ? WHERE target = ? AND state = 'waiting'",
+            "UPDATE deliveries SET waited = waited + ? WHERE target = ? AND ended_at IS NULL",
             (seconds, target),
         )
 

@@ -99,7 +99,7 @@ _NOTIFICATIONS = Sweep(
     f"""
     SELECT id FROM notifications WHERE at < :cutoff AND incident_id NOT IN {_OPEN_INCIDENTS}
         AND NOT EXISTS (SELECT 1 FROM deliveries
-            WHERE notification_id = notifications.id AND state = 'waiting')
+            WHERE notification_id = notifications.id AND ended_at IS NULL)
     """,
     (
         f"DELETE FROM deliveries WHERE notification_id IN {_KEYS}",

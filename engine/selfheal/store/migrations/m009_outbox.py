@@ -31,6 +31,8 @@ def m009_outbox(db: Database) -> None:
             "notification_id": str,
             "target": str,
             "state": str,
+            "asks": int,
+            "bundle": str,
             "tries": int,
             "waited": float,
             "error": str,
@@ -40,5 +42,12 @@ def m009_outbox(db: Database) -> None:
         foreign_keys=[("notification_id", "notifications", "id")],
     ).create_index(["notification_id"])
     db.execute(
-        "CREATE INDEX deliveries_waiting ON deliveries (target, seq) WHERE state = 'waiting'"
+        "CREATE INDEX deliveries_waiting ON deliveries (target, asks DESC, seq) "
+        "WHERE ended_at IS NULL"
     )
+    # When a target heard its last few messages decides whether it hears the next one now.
+    db.execute(
+        "CREATE INDEX deliveries_heard ON deliveries (target, ended_at) "
+        "WHERE state = 'delivered' AND asks = 0"
+    )
+    db.execute("CREATE INDEX deliveries_bundle ON deliveries (bundle) WHERE bundle != ''")
