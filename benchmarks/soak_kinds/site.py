@@ -82,7 +82,8 @@ def _hook_rules() -> list[dict[str, Any]]:
             "name": "seldom",
             "condition": "event.payload.noise is defined",
             "throttle": {"once_within": "5 seconds", **group},
-            "action": {"set_fact": {"fact": {"last": "{{ event.payload.noise }}"}}},
+            # No new fact each time: facts are kept until they are retracted, and would add up.
+            "action": {"set_fact": {"fact": {"noisy": "{{ event.payload.key }}"}}},
         },
     ]
 

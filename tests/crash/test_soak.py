@@ -14,5 +14,5 @@ def test_nothing_grows_in_an_engine_at_work(tmp_path: Path) -> None:
     assert summary["grew"] == []
     assert summary["mended"]
     assert summary["healings"].get("healed", 0) > 20
-    assert set(summary["healings"]) <= {"healed", "rolled_back", "failed"}
+    assert not set(summary["healings"]) & {"queued", "running"}
     assert summary["at_rest"][1]["locks"] == 0
