@@ -36,7 +36,9 @@ class Config(Strict):
     max_event_size: int = Field(
         1024 * 1024, ge=1024, description="Bytes of JSON above which an event is refused."
     )
-    queue_size: int = Field(1000, ge=1, description="Events that may wait for one ruleset.")
+    queue_size: int = Field(
+        10_000, ge=1, description="Events that may wait for one ruleset, journalled; at most 64 MB."
+    )
     drain_timeout: Seconds = Field(
         30.0, description="How long a shutdown waits for running steps before it ends them."
     )

@@ -6,6 +6,7 @@ Each alert is an event of its own, `{"alert": …, "meta": {"hosts": […]}}`; u
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,9 @@ from selfheal.sources.arguments import Port, parse_arguments
 from selfheal.sources.events import EventLimits
 from selfheal.sources.http_server import ServerArgs, serve
 from selfheal.sources.intake import deliver, limits_of
+
+SIDE_BY_SIDE = 200
+"""Alerts of one request that are handed over together."""
 
 
 class Args(ServerArgs):
@@ -54,14 +58,7 @@ async def main(queue: EventQueue, args: dict[str, Any]) -> None:
             return web.Response(status=413, text=text)
         if not given.skip_original_data:
             await _deliver_whole(queue, {"payload": payload, "meta": meta}, len(alerts))
-        refusal = None
-        for alert in alerts:
-            try:
-                await deliver(queue, _event(alert, meta, given))
-            except EventError as error:
-                refusal = error  # one bad alert must not keep back the others of its group
-        if refusal is not None:
-            raise refusal
+        await _deliver_each(queue, [_event(alert, meta, given) for alert in alerts])
         return web.Response(status=202, text="Received")
 
     await serve(given, "alertmanager", _of_all_alerts(limits_of(queue), given), accept)
@@ -79,6 +76,22 @@ async def _deliver_whole(queue: EventQueue, event: dict[str, Any], alerts: int) 
     except EventError:
         if not alerts:
             raise
+
+
+async def _deliver_each(queue: EventQueue, events: list[dict[str, Any]]) -> None:
+    """In order, but many a commit of the journal. One bad alert must not keep back the others of
+    its group; raises the last refusal when all have been seen to."""
+    refusal: EventError | None = None
+    for start in range(0, len(events), SIDE_BY_SIDE):
+        some = events[start : start + SIDE_BY_SIDE]
+        deliveries = (deliver(queue, event) for event in some)
+        for ended in await asyncio.gather(*deliveries, return_exceptions=True):
+            if isinstance(ended, EventError):
+                refusal = ended
+            elif isinstance(ended, BaseException):
+                raise ended
+    if refusal is not None:
+        raise refusal
 
 
 def _event(alert: Any, meta: dict[str, Any], args: Args) -> dict[str, Any]:
