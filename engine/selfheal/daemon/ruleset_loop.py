@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from selfheal.daemon.journal_queue import JournalQueue
@@ -133,9 +134,9 @@ class RulesetLoop:
                 raise self._broken
             event = self.queue.take()
             if event is None:
-                self._let_time_pass(self._clock.read())
+                self._hand_on(self._let_time_pass(self._clock.read()))
             elif self._may_match(event):
-                self._match(event)
+                self._hand_on(self._match(event))
             self._turns.flush_in_time()
             if self._memory.is_old(self._matcher, self._turns.last):
                 self._save()
@@ -165,8 +166,11 @@ class RulesetLoop:
             raise self._broken
         if self._record.has_origin(event.origin):
             return
-        self._record.add([event])
-        self._match(event)
+        with self._all_or_broken():
+            self._record.add([event])
+            fired = self._match(event)
+            self._turns.flush()
+        self._hand_on(fired)
         self.queue.wake.set()  # a timer of it may be due before the one that is waited for
 
     def _may_match(self, event: Event) -> bool:
@@ -189,40 +193,50 @@ class RulesetLoop:
         self._tell(event, f"an event is left out: {note}")
         self._gave_up(event)
 
-    def _match(self, event: Event) -> None:
+    def _match(self, event: Event) -> list[Firing]:
+        """Show it at its moment, timers first; return what fired, which is on record."""
         if event.kind in (InputKind.EVENT, InputKind.POSTED):
             self.seen += 1
             self._show(event.body)
-        self._let_time_pass(event.moment)
+        fired = self._let_time_pass(event.moment)
         firings, note = self._timed.show(event)
         if firings:
             self.matched += 1
-            self._fire(event, firings)
-            return
+            return fired + self._recorded(event, firings)
         self._turns.matched(event, self._clock.shown, note)
         if note:
             self._tell(event, "an event could not be matched; see the log")
+        return fired
 
-    def _let_time_pass(self, until: int) -> None:
+    def _let_time_pass(self, until: int) -> list[Firing]:
+        fired: list[Firing] = []
         for firings in self._timed.ticks(until):
             if firings:
                 tick = self.queue.noun({}, InputKind.TICK)
-                self._fire(tick, firings)
+                fired += self._recorded(tick, firings)
+        return fired
 
-    def _fire(self, event: Event, firings: Sequence[Firing]) -> None:
-        """Record what fired, then hand it to the actions: nothing can come between."""
+    def _recorded(self, event: Event, firings: Sequence[Firing]) -> list[Firing]:
+        with self._all_or_broken():
+            if event.kind is InputKind.TICK:
+                self._record.add([event])
+            return self._turns.fired(event, self._clock.shown, firings)
+
+    def _hand_on(self, fired: Sequence[Firing]) -> None:
+        for firing in fired:
+            self._actors.take(firing)
+
+    @contextlib.contextmanager
+    def _all_or_broken(self) -> Iterator[None]:
+        """One transaction. If it fails the matcher knows of what the record does not: only a
+        restart brings them together."""
         try:
             with self._record.transaction():
-                if event.kind is InputKind.TICK:
-                    self._record.add([event])
-                named = self._turns.fired(event, self._clock.shown, firings)
+                yield
         except Exception as error:
-            # The matcher knows of it and the record does not: only a restart brings them together.
             self._broken = error
             self.queue.wake.set()
             raise
-        for firing in named:
-            self._actors.take(firing)
 
     def _save(self) -> None:
         with self._record.transaction():
