@@ -1,4 +1,8 @@
-"""One engine a record: an flock that the kernel lets go when its owner dies."""
+"""One engine a record: a file lock that the kernel lets go when its owner dies.
+
+It is a POSIX record lock, which belongs to the process. The lock of `flock` belongs to the open
+file, and so to every child as well that was forked and has not become another program yet.
+"""
 
 from __future__ import annotations
 
@@ -14,29 +18,35 @@ from selfheal.errors import StoreError
 
 
 def _lock_file(state: Path) -> Path:
-    return state / "engine.lock"
+    return state.absolute() / "engine.lock"
 
 
 STANDBY_POLL = 0.1
 """Seconds between two looks of a standby at the lock."""
 GLANCE = 0.2
 """Seconds for which somebody may look at the lock."""
-LAST_CHILD = 10.0
-"""Seconds for which a dead engine's last child may hold it."""
+
+_held: set[Path] = set()
+# Closing any descriptor of the file would let our lock go: while we hold it, it is not opened.
 
 
 @contextlib.contextmanager
 def engine_lock(state: Path) -> Iterator[None]:
     """Hold the record in `state` for this engine; StoreError, naming the holder, when taken."""
+    if _lock_file(state) in _held:
+        raise _refused(os.getpid(), state)
     with _opened(state) as descriptor:
         if not _taken(descriptor):
-            holder = _holder(descriptor) or "unknown"
-            raise StoreError(
-                f"another engine (pid {holder}) works on {state}; stop it first, or wait for its "
-                "end with --standby"
-            )
-        _sign(descriptor)
-        yield
+            raise _refused(_holder(descriptor), state)
+        with _signed(descriptor, state):
+            yield
+
+
+def _refused(holder: int | None, state: Path) -> StoreError:
+    return StoreError(
+        f"another engine (pid {holder or 'unknown'}) works on {state}; stop it first, or wait for "
+        "its end with --standby"
+    )
 
 
 @contextlib.asynccontextmanager
@@ -55,9 +65,11 @@ async def standby_lock(
                 on_wait(holder)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), STANDBY_POLL)
-        if not stop.is_set():
-            _sign(descriptor)
-        yield not stop.is_set()
+        if stop.is_set():
+            yield False
+            return
+        with _signed(descriptor, state):
+            yield True
 
 
 @contextlib.contextmanager
@@ -70,9 +82,15 @@ def _opened(state: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _sign(descriptor: int) -> None:
+@contextlib.contextmanager
+def _signed(descriptor: int, state: Path) -> Iterator[None]:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    _held.add(_lock_file(state))
+    try:
+        yield
+    finally:
+        _held.discard(_lock_file(state))
 
 
 def _holder(descriptor: int) -> int | None:
@@ -83,42 +101,33 @@ def _holder(descriptor: int) -> int | None:
 
 def _try(descriptor: int) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # POSIX lets systems choose
         return False
     return True
 
 
 def _taken(descriptor: int) -> bool:
-    """Take the lock. Who only looks at it (`status`) is gone in a moment, and so is a child that
-    a dead engine had just forked, and that holds its files until it becomes Ansible."""
+    """Take the lock; `status` looks at it for a moment, which is no reason not to start."""
     until = time.monotonic() + GLANCE
     while not _try(descriptor):
-        if time.monotonic() > until + (LAST_CHILD if _is_dead(_holder(descriptor)) else 0.0):
+        if time.monotonic() > until:
             return False
         time.sleep(0.02)
     return True
 
 
-def _is_dead(pid: int | None) -> bool:
-    try:
-        os.kill(pid or os.getpid(), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
-
-
 def holder_of(state: Path) -> int | None:
     """Return the process id of the engine that holds `state`, None when there is none."""
+    if _lock_file(state) in _held:
+        return os.getpid()
     try:
         descriptor = os.open(_lock_file(state), os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
+        fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
         return _holder(descriptor) or 0  # it is just signing it
     finally:
         os.close(descriptor)

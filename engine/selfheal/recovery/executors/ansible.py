@@ -18,11 +18,18 @@ from selfheal.recovery.executors.artifacts import mark_stopped, read_artifact
 from selfheal.recovery.executors.command import RunFolder, Site, find_program
 from selfheal.recovery.executors.events import EventLog
 from selfheal.recovery.executors.inventory import INVENTORY_RUN, InventoryHosts
-from selfheal.recovery.executors.processes import marked_runs, processes_of, signal_run
+from selfheal.recovery.executors.processes import (
+    end_forks_with_us,
+    marked_runs,
+    processes_of,
+    signal_run,
+    stuck_forks,
+)
 
 _log = logging.getLogger(__name__)
 _REAL = SystemClock()  # processes take real time to die, whatever clock the engine is given
 _POLL = 0.05
+_MOMENT = 1.0  # seconds in which ansible-runner notices that Ansible has ended
 T = TypeVar("T")
 
 
@@ -68,6 +75,7 @@ class AnsibleRunner:
         self._grace = grace
         self._running: dict[str, _Run] = {}
         self._inventory = InventoryHosts(self._site)
+        end_forks_with_us()
 
     async def run(
         self, request: PlaybookRequest, on_task: Callable[[TaskResult], None] | None = None
@@ -131,7 +139,7 @@ class AnsibleRunner:
             await _uninterrupted(self._end(run.ident, work))
             self._note_stop(run, work, StepState.CANCELLED)
             raise
-        if stopped is None:
+        if stopped is None or await self._has_just_ended(run, work, stopped):
             return await self._ended_by_itself(run, work, started_at)
         run.stop.set()  # also when the time is over: what is still being prepared must not begin
         left = await _uninterrupted(self._end(run.ident, work))
@@ -154,6 +162,18 @@ class AnsibleRunner:
         if work.done():
             return None
         return StepState.CANCELLED if run.stop.is_set() else StepState.TIMEOUT
+
+    async def _has_just_ended(
+        self, run: _Run, work: asyncio.Future[int], stopped: StepState
+    ) -> bool:
+        """Tell whether Ansible was done before its time was over, and only we are late: an engine
+        that was stopped for a while sees both at once."""
+        if stopped is not StepState.TIMEOUT or not run.started:
+            return False
+        if await asyncio.to_thread(processes_of, str(self._site.artifacts(run.ident))):
+            return False
+        await asyncio.wait({work}, timeout=_MOMENT)
+        return work.done()
 
     async def _ended_by_itself(
         self, run: _Run, work: asyncio.Future[int], started_at: float
@@ -192,7 +212,7 @@ class AnsibleRunner:
                 signal_run(pids - told, signal.SIGTERM)
                 told |= pids
             else:
-                signal_run(pids, signal.SIGKILL)
+                signal_run(pids | await asyncio.to_thread(stuck_forks), signal.SIGKILL)
             await _REAL.sleep(_POLL)
 
     def _note_stop(self, run: _Run, work: asyncio.Future[int], state: StepState) -> None:

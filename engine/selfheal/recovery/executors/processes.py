@@ -8,6 +8,7 @@ through a service manager (systemd, supervisord, an init script) is not part of 
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 from collections import Counter
@@ -19,6 +20,9 @@ MARK = "SELFHEAL_RUN"
 """Environment variable that marks the processes of a run."""
 
 _PROC = Path("/proc")
+_FORK_SECONDS = 2.0
+_PR_SET_PDEATHSIG = 1
+_forks_end = False
 
 
 def processes_of(mark: str) -> set[int]:
@@ -45,6 +49,37 @@ def marked_runs(folder: Path) -> Counter[str]:
     )
 
 
+def stuck_forks() -> set[int]:
+    """Return our children that were forked seconds ago and have not become Ansible yet.
+
+    A child of a process with many threads may wait for a lock that no thread of it will ever
+    free. It has no mark, for it has no environment of its own."""
+    return {
+        pid
+        for pid in _pids()
+        if _living_parent(pid) == os.getpid()
+        and _command(pid) == _command(os.getpid())
+        and _age(pid) > _FORK_SECONDS
+    }
+
+
+def end_forks_with_us() -> None:
+    """From now on a child that was forked dies with us, even before it has become Ansible."""
+    global _forks_end
+    if _forks_end:
+        return
+    _forks_end = True
+    prctl = ctypes.CDLL(None, use_errno=True).prctl  # found now: the child is to do very little
+    us = os.getpid()
+
+    def end_with_parent() -> None:
+        prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+        if os.getppid() != us:
+            os._exit(1)  # we were dead before the kernel knew
+
+    os.register_at_fork(after_in_child=end_with_parent)
+
+
 def signal_run(pids: Iterable[int], number: signal.Signals) -> None:
     """Send the signal to each pid that still lives."""
     for pid in pids:
@@ -65,6 +100,23 @@ def _living_parent(pid: int) -> int | None:
     except OSError:
         return None
     return None if fields[0] in "ZX" else int(fields[1])
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return (_PROC / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def _age(pid: int) -> float:
+    """Seconds; 0 for a process that is gone."""
+    try:
+        fields = (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        uptime = float((_PROC / "uptime").read_text().split()[0])
+    except OSError:
+        return 0.0
+    return uptime - int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def _is_marked(pid: int, mark: str) -> bool:
