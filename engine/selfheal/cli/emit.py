@@ -12,6 +12,7 @@ import click
 
 from selfheal.cli.project import opened_record, project_option
 from selfheal.config import load_project
+from selfheal.model import new_id
 
 
 @click.command("emit")
@@ -26,7 +27,8 @@ def command(event: str, ruleset: str, folder: Path) -> None:
     """
     body = _read(event)
     with opened_record(load_project(folder)) as record:
-        number = record.post("emit", {"event": body, "ruleset": ruleset}, time.time())
+        payload = {"event": body, "ruleset": ruleset, "id": new_id("em")}
+        number = record.post("emit", payload, time.time())
     click.echo(f"event accepted as message {number}", err=True)
 
 

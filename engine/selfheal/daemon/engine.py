@@ -294,7 +294,8 @@ class Engine:
     async def _emitted(self, payload: JSON) -> None:
         limits = EventLimits(max_bytes=self._project.config.max_event_size)
         event = clean_event(payload.get("event"), limits)
-        await self._rulesets.emit(event, str(payload.get("ruleset", "")))
+        ruleset, origin = str(payload.get("ruleset", "")), str(payload.get("id", ""))
+        await self._rulesets.emit(event, ruleset, origin)
 
     async def _shutdown_asked(self, kind: ShutdownKind, delay: float, message: str) -> None:
         self._end_delay = delay if kind is ShutdownKind.GRACEFUL else 0.0

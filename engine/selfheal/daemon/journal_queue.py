@@ -88,13 +88,16 @@ class JournalQueue:
         self.wake = asyncio.Event()
         """Set whenever there is something new to do for the ruleset."""
 
-    async def put(self, event: JSON) -> None:
+    async def put(self, event: JSON, origin: str = "") -> None:
+        """See `ports.EventQueue`. What came of that origin before is not taken in again."""
+        if origin and self._journal.has_origin(origin):
+            return
         size = len(json.dumps(event))
         await self._room.enter(size)
         if self._ended:
-            await self._successor().put(event)
+            await self._successor().put(event, origin)
             return
-        noun = self.noun(event, InputKind.EVENT)
+        noun = self.noun(event, InputKind.EVENT, origin)
         await self._commit.add(noun, lambda written: self._land(noun, size, written))
 
     async def post(self, event: JSON, origin: str) -> None:

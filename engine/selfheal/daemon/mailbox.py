@@ -21,7 +21,7 @@ async def watch_inbox(inbox: Inbox, handlers: Mapping[str, Handler], clock: Cloc
     """Do what messages ask for, oldest first, until cancelled.
 
     A message is marked done after its effect: one that a crash interrupts is done again, and
-    what it does must bear that (an event is journalled twice, a stop is asked for twice).
+    what it does must bear that (an event has an id of its own, a stop is asked for twice).
     """
     while True:
         for number, kind, payload in inbox.take():

@@ -110,10 +110,11 @@ class RunningRulesets:
             known = ", ".join(self._loops) or "none"
             raise NotFoundError(f"no ruleset is named {name!r}; there are: {known}") from None
 
-    async def emit(self, event: JSON, ruleset: str) -> None:
-        """Take in an event from outside the sources, for one ruleset or for all."""
-        for loop in [self.loop(ruleset)] if ruleset else list(self._loops.values()):
-            await loop.queue.put(event)
+    async def emit(self, event: JSON, ruleset: str, origin: str) -> None:
+        """Take in an event from outside the sources, for one ruleset or for all; with an origin
+        once each."""
+        for name in [ruleset] if ruleset else list(self._loops):
+            await self.loop(name).queue.put(event, origin and f"{origin}:{name}")
 
     def facts(self, ruleset: str) -> Sequence[JSON]:
         """Return the facts that stand in a ruleset."""
