@@ -179,7 +179,7 @@ def test_emit_leaves_the_event(tmp_path: Path, how: str) -> None:
     observer = Observer(folder)
     [(_, kind, payload)] = observer.record.take()
     observer.record.close()
-    assert (kind, payload) == ("emit", {"event": body, "ruleset": "shop"})
+    assert (kind, payload["event"], payload["ruleset"]) == ("emit", body, "shop")
 
 
 def test_states_are_those_of_the_model(project: Path) -> None:
