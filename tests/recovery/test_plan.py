@@ -22,7 +22,7 @@ from selfheal.model import (
     Strategy,
     ValidationResult,
 )
-from selfheal.recovery.plan import (
+from selfheal.recovery.move import (
     EndAttempt,
     Finish,
     RollBack,
@@ -30,8 +30,8 @@ from selfheal.recovery.plan import (
     Settle,
     StartRung,
     Validate,
-    next_move,
 )
+from selfheal.recovery.plan import next_move
 
 from .nouns import healing_of, http, solution_of, step_of
 

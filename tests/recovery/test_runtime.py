@@ -30,11 +30,12 @@ from selfheal.model import (
     new_id,
 )
 from selfheal.ports import Record
-from selfheal.recovery import HookGate, MemoryRunner, SqliteRuntime
+from selfheal.recovery import MemoryRunner, SqliteRuntime
 from selfheal.recovery.executors import FAILS, HANGS, Reply
 from selfheal.recovery.story import Story
 from selfheal.store import open_record
 
+from .gates import HookGate
 from .nouns import healing_of, solution_of, step_of
 
 NEVER = Validation("tcp", {"address": "127.0.0.1:1"}, within=0.0)

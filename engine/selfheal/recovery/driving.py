@@ -11,18 +11,11 @@ from selfheal.model import Healing, Refusal, Refused, Stage, Verdict
 from selfheal.ports import Lease, Record
 from selfheal.recovery.admission import told_locks
 from selfheal.recovery.asking import Asking, Go
+from selfheal.recovery.attempt import instead_of_retry, is_retry
 from selfheal.recovery.canary import not_before
+from selfheal.recovery.move import Finish, Move, StartRung
 from selfheal.recovery.moves import Moves
-from selfheal.recovery.plan import (
-    Finish,
-    Move,
-    StartRung,
-    after_last_batch,
-    after_refusal,
-    instead_of_retry,
-    is_retry,
-    next_move,
-)
+from selfheal.recovery.plan import after_last_batch, after_refusal, next_move
 from selfheal.recovery.roster import Driven, Roster
 from selfheal.recovery.rungs import skip_rung, start_rung
 from selfheal.recovery.story import Story
@@ -60,8 +53,14 @@ class Driver:
                 Story(self._record, healing).handed_on()
                 return None
             if not isinstance(step, Go):
-                async with self._roster.turn:
-                    await self._moves.do(healing, step, driven.stop)
+                await self._do(driven, healing, step)
+
+    async def _do(self, driven: Driven, healing: Healing, move: Move) -> None:
+        waits = self._roster.turn.locked()
+        async with self._roster.turn:
+            # Somebody may have asked to stop while it waited for its turn: then plan anew.
+            if not waits or self._record.healing(healing.id) == healing:
+                await self._moves.do(healing, move, driven.stop)
 
     async def hold_locks(self, driven: Driven) -> Go:
         """Make sure of the locks of a healing that an earlier engine has begun.

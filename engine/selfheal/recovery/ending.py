@@ -6,12 +6,14 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from selfheal.clock import Clock
 from selfheal.errors import SelfhealError
 from selfheal.model import Healing, HealingState, Outcome
 from selfheal.ports import Record
-from selfheal.recovery.plan import Finish
+from selfheal.recovery.move import Finish
+from selfheal.recovery.pausing import Pausing
 from selfheal.recovery.story import Story
 
 _log = logging.getLogger(__name__)
@@ -21,9 +23,14 @@ class Ending:
     """Ends healings, and remembers those whose end the record could not be told yet."""
 
     def __init__(
-        self, record: Record, clock: Clock, on_done: Callable[[Healing], Awaitable[None]]
+        self,
+        record: Record,
+        clock: Clock,
+        on_done: Callable[[Healing], Awaitable[None]],
+        pausing: Pausing,
     ) -> None:
         self._record = record
+        self._pausing = pausing
         self._clock = clock
         self._on_done = on_done
         self._broken: dict[str, str] = {}  # healing to why
@@ -54,9 +61,12 @@ class Ending:
                 self._end_broken(healing_id, reason)
 
     async def pass_on(self, ended: Healing) -> None:
-        """Tell the one who waits for it; a failure of theirs is on record."""
+        """Tell the one who waits for it; a failure of theirs is on record.
+
+        They are told anew, once the record can be written again, when that kept them from
+        noting the end; should the engine end before, the next start sees to it."""
         try:
-            await self._on_done(ended)
+            await self._pausing.through(ended.id, partial(self._on_done, ended))
         except Exception as error:
             _log.exception("the end of healing %s could not be passed on", ended.id)
             Story(self._record, ended).not_told(f"{type(error).__name__}: {error}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -78,13 +78,13 @@ class Proofs:
     ) -> list[ValidationResult]:
         """Prove each in its own time; several must then also hold side by side."""
         proofs = [self._prove(healing, number, check) for number, check in enumerate(checks)]
-        first = await asyncio.gather(*proofs)
+        first = await _side_by_side(proofs)
         if len(first) < 2 or not all(result.ok for result in first):
             return first
         # The first proven may have broken while the last one was still being proven.
         once = [replace(check, within=0.0, stable_for=0.0, retries=None) for check in checks]
         looks = [self._prove(healing, number, check) for number, check in enumerate(once)]
-        again = await asyncio.gather(*looks)
+        again = await _side_by_side(looks)
         return [_both(one, other) for one, other in zip(first, again, strict=True)]
 
     async def _prove(
@@ -120,6 +120,17 @@ class Proofs:
             return False
         state = self._record.fault(healing.fault_id).state
         return state in (FaultState.RESOLVED, FaultState.HEALED)
+
+
+async def _side_by_side(
+    proofs: Iterable[Coroutine[Any, Any, ValidationResult]],
+) -> list[ValidationResult]:
+    """Return all results; when one can't be had, none of the others goes on."""
+    tasks = [asyncio.ensure_future(proof) for proof in proofs]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        await cancelled(*tasks)
 
 
 def _with_time_left(checks: Sequence[Validation], gone: float) -> list[Validation]:

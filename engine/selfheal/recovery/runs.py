@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from selfheal.clock import Clock
@@ -40,6 +41,7 @@ class Runs:
         self._record = record
         self._runner = runner
         self._clock = clock
+        self._unrecorded: dict[str, PlaybookResult] = {}
 
     def intent(
         self, kind: StepKind, attempt: Attempt, index: int, name: str, playbook: str
@@ -68,7 +70,8 @@ class Runs:
         except asyncio.CancelledError:
             # A try whose time is over. A step's end is left open: whoever ended it was the engine.
             if run.kind is StepKind.VALIDATION:
-                self._end(healing, run, self._early(run, StepState.CANCELLED, "given up"))
+                with suppress(StoreError):  # then it is settled like a run of a dead engine
+                    self._end(healing, run, self._early(run, StepState.CANCELLED, "given up"))
             raise
         except (ExecutionError, TemplateError) as error:
             # No exit code: nothing was started, so there is nothing to undo.
@@ -79,10 +82,15 @@ class Runs:
         return result
 
     async def settle(self, healing: Healing, run: StepRun) -> None:
-        """Record how a run of an engine that died has ended, as far as its artifact shows."""
+        """Record how a run has ended whose end is not on record.
+
+        Either it ended here while the record could not be written, or in an engine that died:
+        then its artifact tells, as far as it shows an end that the playbook came to itself."""
+        if known := self._unrecorded.get(run.ident):
+            self._end(healing, run, known)
+            return
         found = await asyncio.to_thread(self._runner.find_artifact, run.ident)
-        if found is None or found.state is StepState.CANCELLED:
-            # Whoever cancelled it was the engine as it died: that says nothing about the playbook.
+        if found is None or _killed(found):
             self._end(healing, run, self._early(run, StepState.UNKNOWN, _LOST))
             return
         if run.kind is StepKind.STEP and changed_nothing(found):
@@ -108,9 +116,11 @@ class Runs:
         return PlaybookResult(run.ident, state, None, run.started_at, now, message=message)
 
     def _end(self, healing: Healing, run: StepRun, result: PlaybookResult) -> None:
+        self._unrecorded[run.ident] = result
         with self._record.transaction():
             self._record.end_step(result)
             Story(self._record, healing).run_ended(run, result)
+        del self._unrecorded[run.ident]
 
     async def _run(
         self, healing: Healing, request: PlaybookRequest, stop: asyncio.Event
@@ -134,11 +144,21 @@ class Runs:
         def recorded(task: TaskResult) -> None:
             nonlocal count
             count += 1
-            with self._record.transaction():
-                self._record.add_task(ident, count, task, self._clock.now())
-                Story(self._record, healing).task_ended(ident, task)
+            try:
+                with self._record.transaction():
+                    self._record.add_task(ident, count, task, self._clock.now())
+                    Story(self._record, healing).task_ended(ident, task)
+            except StoreError as error:  # the run's end completes its tasks
+                _log.warning("a task of run %s can't be recorded now: %s", ident, error)
 
         return recorded
+
+
+def _killed(found: PlaybookResult) -> bool:
+    """Tell whether it was ended by the engine as it died, or by a signal in the same moment.
+
+    That says nothing about the playbook."""
+    return found.state is StepState.CANCELLED or (found.rc is not None and found.rc < 0)
 
 
 async def _built(build: Build, ident: str) -> PlaybookRequest | None:

@@ -22,10 +22,11 @@ from selfheal.recovery.asking import Asking, Go
 from selfheal.recovery.canary import HostsOf
 from selfheal.recovery.driving import Driver
 from selfheal.recovery.ending import Ending
+from selfheal.recovery.move import Finish
 from selfheal.recovery.moves import Moves
 from selfheal.recovery.open_gate import OpenGate
 from selfheal.recovery.orphans import end_orphans
-from selfheal.recovery.plan import Finish
+from selfheal.recovery.pausing import Pausing
 from selfheal.recovery.requests import KnownHosts, LiveVariables
 from selfheal.recovery.roster import Driven, Roster
 from selfheal.recovery.story import Story
@@ -89,7 +90,8 @@ class SqliteRuntime:
         self._holder = holder or f"process {os.getpid()}"
         self._is_dead = is_dead
         self._lease_seconds = lease
-        self._ending = Ending(record, clock, on_done)
+        self._pausing = Pausing(record, clock, self._draining)
+        self._ending = Ending(record, clock, on_done, self._pausing)
         moves = Moves(
             record, runner, clock, known_hosts, hosts_of, prometheus_url, live or LiveVariables()
         )
@@ -220,17 +222,24 @@ class SqliteRuntime:
 
     async def _carry(self, driven: Driven, end: Finish | None, resumed: bool) -> None:
         """Carry one healing to its end; whatever goes wrong stays inside."""
+        to_its_end = partial(self._to_its_end, driven, end, resumed)
         try:
-            if resumed and await self._driver.hold_locks(driven) is Go.HAND_ON:
-                return
-            end = end or await self._driver.carry(driven)
-            ended = end and self._ending.finish(driven.healing_id, end)
+            ended = await self._pausing.through(driven.healing_id, to_its_end)
         except Exception as error:
             _log.exception("healing %s failed inside the engine", driven.healing_id)
             ended = self._ending.give_up(driven.healing_id, error)
         if ended:
             await self._ending.pass_on(ended)
             self._gate.changed.set()
+
+    async def _to_its_end(
+        self, driven: Driven, end: Finish | None, resumed: bool
+    ) -> Healing | None:
+        """Go on from what is on record; None when the engine shuts down before the end."""
+        if resumed and await self._driver.hold_locks(driven) is Go.HAND_ON:
+            return None
+        end = end or await self._driver.carry(driven)
+        return self._ending.finish(driven.healing_id, end) if end else None
 
     def _left(self, healing_id: str, task: asyncio.Task[None]) -> None:
         """Make room; also for a task that was cancelled before it began."""

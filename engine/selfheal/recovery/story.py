@@ -61,6 +61,9 @@ class Story:
     def resumed(self) -> None:
         self._tell(Kind.HEALING, "taken up again after a restart of the engine", state="running")
 
+    def unpaused(self) -> None:
+        self._tell(Kind.HEALING, "it was paused: the record could not be written; it goes on")
+
     def handed_on(self) -> None:
         self._tell(
             Kind.HEALING, "the engine shuts down; it goes on after the next start", state="running"

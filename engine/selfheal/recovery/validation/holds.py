@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from selfheal.clock import Clock
 from selfheal.duration import format_duration
-from selfheal.errors import ExecutionError, SelfhealError
+from selfheal.errors import ExecutionError, SelfhealError, StoreError
 from selfheal.masking import holds_mask
 from selfheal.model import Validation, ValidationResult
 from selfheal.recovery.validation.command import COMMAND
@@ -43,7 +43,9 @@ Try = Callable[[], Awaitable[Seen]]
 async def validate(
     validation: Validation, variables: Mapping[str, Any], context: ProbeContext, clock: Clock
 ) -> ValidationResult:
-    """Return whether the validation held; what can't be rendered or understood did not."""
+    """Return whether the validation held; what can't be rendered or understood did not.
+
+    Raises StoreError when a try can't be recorded."""
     started_at = clock.now()
     name = validation.kind
     try:
@@ -54,6 +56,8 @@ async def validate(
         seen, tries = await holds(validation, lambda: kind.probe(args, context), clock)
     except KeyError:
         seen, tries = Seen(False, f"there is no validation {validation.kind!r}"), 0
+    except StoreError:
+        raise
     except SelfhealError as error:
         seen, tries = Seen(False, str(error)), 0
     except ValidationError as error:
@@ -117,6 +121,8 @@ async def _look(look: Try, timeout: float, clock: Clock) -> Seen:
         return Seen(False, f"no answer within {format_duration(timeout)}")
     try:
         return work.result()
+    except StoreError:
+        raise  # the engine's own trouble says nothing about what is to be proven
     except (SelfhealError, OSError) as error:
         return Seen(False, str(error) or type(error).__name__)
     except Exception as error:
