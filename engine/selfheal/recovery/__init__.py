@@ -2,14 +2,13 @@
 
 from selfheal.recovery.admission import told_locks
 from selfheal.recovery.executors import AnsibleRunner, MemoryRunner, scrub_leftovers
-from selfheal.recovery.open_gate import HookGate, OpenGate
+from selfheal.recovery.open_gate import OpenGate
 from selfheal.recovery.requests import LiveVariables
 from selfheal.recovery.resources import host_name, locks_of
 from selfheal.recovery.runtime import OnDone, SqliteRuntime
 
 __all__ = [
     "AnsibleRunner",
-    "HookGate",
     "LiveVariables",
     "MemoryRunner",
     "OnDone",

@@ -22,7 +22,8 @@ from selfheal.model import (
     Verdict,
 )
 from selfheal.ports import Gate, Lease, Record
-from selfheal.recovery.plan import Finish, StartRung, after_refusal, next_move
+from selfheal.recovery.move import Finish, StartRung
+from selfheal.recovery.plan import after_refusal, next_move
 from selfheal.recovery.rungs import skip_rung
 from selfheal.recovery.story import Story
 from selfheal.recovery.waiting import note_waiting

@@ -8,7 +8,7 @@ from selfheal.clock import Clock
 from selfheal.model import Attempt, Healing, PlaybookRequest, StepKind
 from selfheal.ports import PlaybookRunner, Record
 from selfheal.recovery.canary import HostsOf, next_batch, within_batch
-from selfheal.recovery.plan import EndAttempt, Move, RollBack, RunStep, Settle, StartRung, Validate
+from selfheal.recovery.move import EndAttempt, Move, RollBack, RunStep, Settle, StartRung, Validate
 from selfheal.recovery.proofs import Proofs
 from selfheal.recovery.requests import KnownHosts, LiveVariables, RequestBuilder
 from selfheal.recovery.runs import Runs

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
-from selfheal.model import Healing, Refusal, Refused, Stage, Verdict
+from selfheal.model import Healing, Refused, Stage
 
 
 class OpenGate:
@@ -21,18 +20,3 @@ class OpenGate:
     async def consent(self, healing: Healing, rung: int) -> Refused | None:
         """Allow."""
         return None
-
-
-class HookGate(OpenGate):
-    """Asks one function for consent; what it refuses is refused for good.
-
-    Stands in until `daemon/gate.py` puts decision, rails and approvals together."""
-
-    def __init__(self, ask: Callable[[Healing, int], Awaitable[Refusal | None]]) -> None:
-        super().__init__()
-        self._ask = ask
-
-    async def consent(self, healing: Healing, rung: int) -> Refused | None:
-        """Ask the function."""
-        refusal = await self._ask(healing, rung)
-        return Refused(refusal, "", Verdict.STOP) if refusal else None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from selfheal.model import Attempt, Healing, Outcome, Refused, new_id
 from selfheal.ports import Record
-from selfheal.recovery.plan import StartRung, why_refused
+from selfheal.recovery.move import StartRung
+from selfheal.recovery.plan import why_refused
 from selfheal.recovery.story import Story
 
 

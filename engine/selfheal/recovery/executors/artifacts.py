@@ -12,10 +12,14 @@ from selfheal.model import PlaybookResult, StepState
 from selfheal.recovery.executors.events import EventLog
 
 _STOPPED = {"timeout": StepState.TIMEOUT, "canceled": StepState.CANCELLED}
+_ENDED_BY_US = 254
 
 
 def read_artifact(folder: Path, ident: str) -> PlaybookResult | None:
-    """Return how that run ended; None when the folder does not show an end."""
+    """Return how that run ended; None when the folder does not show an end.
+
+    Ansible killed by a signal (ansible-runner writes `None`) is no end: it may have been killed
+    with the engine, and how far the playbook came nobody saw."""
     status, rc = _text(folder / "status"), _text(folder / "rc")
     if not status or not rc:
         return None
@@ -35,16 +39,17 @@ def read_artifact(folder: Path, ident: str) -> PlaybookResult | None:
             tasks=tuple(log.tasks),
             message=f"the run was ended ({state.value})",
         )
-    code = int(rc) if rc.lstrip("-").isdigit() else -1
+    if not rc.isdecimal() or int(rc) == _ENDED_BY_US:
+        return None
     output = _text(folder / "stdout")
-    return log.result(ident, code, started_at, ended_at, limit="", output=output)
+    return log.result(ident, int(rc), started_at, ended_at, limit="", output=output)
 
 
 def mark_stopped(folder: Path, state: StepState) -> None:
     """Note that the engine ended the run: ansible-runner saw only that it died."""
     name = next(name for name, known in _STOPPED.items() if known is state)
     if folder.is_dir():
-        (folder / "rc").write_text("254")
+        (folder / "rc").write_text(str(_ENDED_BY_US))
         (folder / "status").write_text(name)
 
 
