@@ -181,12 +181,12 @@ class Admission:
             refused = await self._gate.check(healing, move.rung, Stage.START)
             if self._queue.get(healing.id) is not queued:
                 return  # stopped meanwhile
-            if not self._has_room():
-                self._again(queued)
-            elif refused is None:
+            if refused is not None:
+                self._refused(queued, healing, move, refused)
+            elif self._has_room():
                 self._begin(queued, healing)
             else:
-                self._refused(queued, healing, move, refused)
+                self._again(queued)
 
     def _begin(self, queued: _Queued, healing: Healing) -> None:
         if self._started(healing):

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from selfheal.recovery.move import Finish
+
 
 class Driven:
     """One healing under way."""
@@ -18,6 +20,8 @@ class Driven:
         """The answer to what it waits for may have changed."""
         self.ask_at: float | None = None
         """Unix time at which it is to be nudged."""
+        self.end: Finish | None = None
+        """How it is to end, once that is known."""
         self.task: asyncio.Task[None]
 
 

@@ -215,14 +215,15 @@ class SqliteRuntime:
 
     def _drive(self, healing_id: str, end: Finish | None, *, resumed: bool = False) -> None:
         driven = self._roster.enter(healing_id)
-        work = self._carry(driven, end, resumed)
+        driven.end = end
+        work = self._carry(driven, resumed)
         driven.task = asyncio.create_task(work, name=f"healing {healing_id}")
         driven.task.add_done_callback(partial(self._left, healing_id))
         self._begin_helpers()
 
-    async def _carry(self, driven: Driven, end: Finish | None, resumed: bool) -> None:
+    async def _carry(self, driven: Driven, resumed: bool) -> None:
         """Carry one healing to its end; whatever goes wrong stays inside."""
-        to_its_end = partial(self._to_its_end, driven, end, resumed)
+        to_its_end = partial(self._to_its_end, driven, resumed)
         try:
             ended = await self._pausing.through(driven.healing_id, to_its_end)
         except Exception as error:
@@ -232,14 +233,12 @@ class SqliteRuntime:
             await self._ending.pass_on(ended)
             self._gate.changed.set()
 
-    async def _to_its_end(
-        self, driven: Driven, end: Finish | None, resumed: bool
-    ) -> Healing | None:
+    async def _to_its_end(self, driven: Driven, resumed: bool) -> Healing | None:
         """Go on from what is on record; None when the engine shuts down before the end."""
         if resumed and await self._driver.hold_locks(driven) is Go.HAND_ON:
             return None
-        end = end or await self._driver.carry(driven)
-        return self._ending.finish(driven.healing_id, end) if end else None
+        driven.end = driven.end or await self._driver.carry(driven)
+        return self._ending.finish(driven.healing_id, driven.end) if driven.end else None
 
     def _left(self, healing_id: str, task: asyncio.Task[None]) -> None:
         """Make room; also for a task that was cancelled before it began."""
