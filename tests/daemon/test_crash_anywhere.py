@@ -90,6 +90,7 @@ async def live(
                 await bench.clock.advance(2.0)
                 bench.start()
             else:
+                await bench.work()
                 await bench.clock.advance(2.0)
             # Whatever acts next was caused by something that is on record after what is left.
             await bench.work()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
@@ -19,7 +20,7 @@ from selfheal.ports import JSON, Matcher, Record, Timeline
 
 log = logging.getLogger(__name__)
 
-MOST_TRIES = 3
+MOST_TRIES = 4
 """So often a starting engine tries to match an event; one it dies of each time is given up."""
 
 
@@ -65,7 +66,7 @@ class RulesetLoop:
         self._turns = Turns(ruleset, record, timeline, clock)
         self._show = show
         self._gave_up = gave_up
-        self._left: set[str] = set()  # by an earlier engine, which one of them may have ended
+        self._left: deque[Event] = deque()
         self._busy = False
         self._broken: Exception | None = None
         self.matched = 0
@@ -74,20 +75,27 @@ class RulesetLoop:
         """Events that were matched at all."""
 
     def restore(self, matcher: Matcher, build: Callable[[], Matcher]) -> str:
-        """Take up where the record ends; return what is lost, empty when nothing is."""
+        """Remember what the record says was matched, and match before anything new what was
+        accepted and was not; return what is lost, empty for nothing."""
         restored = self._memory.restore(matcher, build)
         self._matcher = restored.matcher
         self._timed = TimedMatcher(self._matcher, self._clock)
         self._turns.last = restored.turn
-        backlog = self._record.unmatched(self.ruleset.name)
-        self._left = {event.id for event in backlog}
-        self.queue.load(backlog)
+        # One of these may be what an earlier engine died of: tries are counted before they are
+        # made, together at first, then one by one.
+        self._left.extend(self._record.unmatched(self.ruleset.name))
+        self._record.count_tries([event.id for event in self._left if not event.tries])
         return restored.note
 
     @property
     def idle(self) -> bool:
         """True when nothing waits here."""
-        return not self._busy and self.queue.empty
+        return not self._busy and not self.waiting
+
+    @property
+    def waiting(self) -> int:
+        """How much is accepted and not matched yet."""
+        return len(self._left) + len(self.queue)
 
     def facts(self) -> list[JSON]:
         """Return the facts that stand."""
@@ -132,17 +140,25 @@ class RulesetLoop:
         while True:
             if self._broken is not None:
                 raise self._broken
-            event = self.queue.take()
-            if event is None:
+            worked = self._match_next()
+            if not worked:
                 self._hand_on(self._let_time_pass(self._clock.read()))
-            elif self._may_match(event):
-                self._hand_on(self._match(event))
             self._turns.flush_in_time()
             if self._memory.is_old(self._matcher, self._turns.last):
                 self._save()
             await self._actors.room()
-            if event is None and self.queue.empty:
+            if not (worked or self.waiting):
                 return
+
+    def _match_next(self) -> bool:
+        """Match what an earlier engine left, then what comes; False when nothing waits."""
+        if self._left:
+            self._match_left()
+        elif (event := self.queue.take()) is not None:
+            self._hand_on(self._match(event))
+        else:
+            return False
+        return True
 
     async def _rest(self) -> None:
         """Return when something new arrives, a timer is due or marks are to be written."""
@@ -166,6 +182,8 @@ class RulesetLoop:
             raise self._broken
         if self._record.has_origin(event.origin):
             return
+        while self._left:
+            self._match_left()
         with self._all_or_broken():
             self._record.add([event])
             fired = self._match(event)
@@ -173,18 +191,17 @@ class RulesetLoop:
         self._hand_on(fired)
         self.queue.wake.set()  # a timer of it may be due before the one that is waited for
 
-    def _may_match(self, event: Event) -> bool:
-        """An event that an earlier engine left may be what ended it: count the tries."""
-        if event.id not in self._left:
-            return True
-        self._left.discard(event.id)
+    def _match_left(self) -> None:
+        event = self._left.popleft()
         if event.tries >= MOST_TRIES:
             self._give_up(event)
-            return False
-        with self._record.transaction():
+            return
+        if event.tries:
             self._turns.flush()
-            self._record.count_try(event.id)
-        return True
+            self._record.count_tries([event.id])
+        self._hand_on(self._match(event))
+        if event.tries:
+            self._turns.flush()
 
     def _give_up(self, event: Event) -> None:
         note = f"the engine ended {event.tries} times while it was matched; it is left out"

@@ -7,6 +7,7 @@ firings that an earlier engine left; events that were accepted and not matched; 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 from collections.abc import Callable, Collection, Sequence
@@ -170,7 +171,7 @@ class RunningRulesets:
         """End everything, finished or not; return how much is left for the next engine to do."""
         await self.stop_sources()
         await _cancel(self._loop_tasks)
-        waiting = sum(len(loop.queue) for loop in self._loops.values())
+        waiting = sum(loop.waiting for loop in self._loops.values())
         unfinished = sum([await one.close() for one in self._dispatchers.values()])
         self._end_loops()
         await asyncio.gather(*self._telling)
@@ -283,9 +284,19 @@ async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     if tasks:
-        _, deaf = await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
+        done, deaf = await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
+        for task in done:
+            _let_go(task)
         for task in deaf:
             log.error("%s does not end; it is left behind", task.get_name())
+
+
+def _let_go(task: asyncio.Task[None]) -> None:
+    """Take the cancellation out of a task: a task that keeps it keeps, by its traceback, whoever
+    keeps the task, and the garbage collector does not see into it."""
+    if task.cancelled():
+        with contextlib.suppress(asyncio.CancelledError):
+            task.result()
 
 
 async def _renew(loop: RulesetLoop, fact: JSON) -> None:

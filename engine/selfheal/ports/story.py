@@ -77,8 +77,8 @@ class Journal(Protocol):
         """Note that these were matched; one transaction."""
         ...
 
-    def count_try(self, event_id: str) -> None:
-        """Note that a starting engine begins to match it."""
+    def count_tries(self, event_ids: Sequence[str]) -> None:
+        """Note that a starting engine begins to match them."""
         ...
 
     def unmatched(self, ruleset: str) -> list[Event]:

@@ -26,6 +26,9 @@ _GIVE_UP = """
 UPDATE events SET turn = 0, matched_at = ?, note = ?
 WHERE turn IS NULL AND ruleset NOT IN (SELECT value FROM json_each(?))
 """
+_TRY = """
+UPDATE events SET tries = tries + 1 WHERE id IN (SELECT value FROM json_each(?))
+"""
 _BODIES = "SELECT id, body FROM events WHERE id IN (SELECT value FROM json_each(?))"
 _HOLD = "INSERT INTO held_events SELECT DISTINCT ?, value FROM json_each(?)"
 _COUNTS = """
@@ -61,8 +64,9 @@ class Events(Repository):
             for each in marks:
                 self._db.execute(_MARK, (each.turn, each.moment, each.note, now, each.event_id))
 
-    def count_try(self, event_id: str) -> None:
-        self._db.execute("UPDATE events SET tries = tries + 1 WHERE id = ?", (event_id,))
+    def count_tries(self, event_ids: Sequence[str]) -> None:
+        if event_ids:
+            self._db.execute(_TRY, (to_text(event_ids),))
 
     def unmatched(self, ruleset: str) -> list[Event]:
         return [from_row(Event, row) for row in self._db.rows(_BACKLOG, (ruleset,))]
