@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from unittest import mock
@@ -181,3 +183,21 @@ async def test_a_queue_that_has_ended_passes_on() -> None:
         assert queue.empty
         assert sorted(map(str, taken(heir))) == ["0", "1", "2", "3"]
         assert [one.kind for one in journal.record.unmatched("shop")][-1] is InputKind.POSTED
+
+
+async def test_a_queue_that_has_ended_keeps_no_later_one_alive() -> None:
+    """However many reloads there were: whoever still holds the first queue reaches the newest, and
+    those between are gone."""
+    with counted_queue() as (first, journal):
+        queue, between = first, list[weakref.ref[JournalQueue]]()
+        for _ in range(3):
+            queue.end()
+            heir = queue_on(journal.record)
+            queue.hand_to(heir)
+            between.append(weakref.ref(heir))
+            queue = heir
+        del heir
+        gc.collect()
+        assert [one() for one in between] == [None, None, queue]
+        await first.put({"i": 0})
+        assert taken(queue) == [0]

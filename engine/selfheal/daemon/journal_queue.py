@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from selfheal.daemon.room import Room
@@ -60,6 +61,14 @@ class GroupCommit:
                 written.set_result(None)
 
 
+@dataclass(slots=True)
+class _Newest:
+    """The newest of the queues that followed each other. All know only it: a queue that knew its
+    successor would keep alive, as long as anybody holds it, every one that ever came after it."""
+
+    queue: JournalQueue
+
+
 class JournalQueue:
     """An `EventQueue`: journals, then hands over; waits while the ruleset is behind.
 
@@ -84,7 +93,7 @@ class JournalQueue:
         self._posted: deque[Event] = deque()
         self._posted_next = False
         self._ended = False
-        self._heir: JournalQueue | None = None
+        self._newest = _Newest(self)
         self.wake = asyncio.Event()
         """Set whenever there is something new to do for the ruleset."""
 
@@ -164,8 +173,9 @@ class JournalQueue:
         self._room.open()
 
     def hand_to(self, heir: JournalQueue) -> None:
-        """What still comes goes to that queue."""
-        self._heir = heir
+        """What still comes goes to that queue, and to the one that it is handed to."""
+        self._newest.queue = heir
+        heir._newest = self._newest
 
     def __len__(self) -> int:
         """Return how many events wait."""
@@ -194,13 +204,13 @@ class JournalQueue:
 
     def _pass_on(self, event: Event) -> None:
         # Without an heir it stays in the journal for the next start.
-        if self._heir is not None:
-            self._heir.load([event])
+        if self._newest.queue is not self:
+            self._newest.queue.load([event])
 
     def _successor(self) -> JournalQueue:
-        if self._heir is None:
+        if self._newest.queue is self:
             raise NotFoundError(f"ruleset {self._ruleset!r} is at work no longer")
-        return self._heir
+        return self._newest.queue
 
 
 def _source_name(event: JSON) -> str:
