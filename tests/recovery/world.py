@@ -143,7 +143,7 @@ class FickleGate(OpenGate):
         """Healings that were told to STOP, before a rung or batch."""
         self.late: dict[str, asyncio.Future[bool]] = {}
         """Humans who have been asked and have not answered."""
-        self._random = random.Random(seed)  # noqa: S311 (a test's dice)
+        self._random = random.Random(seed)
         self._clock = clock
 
     async def check(self, healing: Healing, rung: int, stage: Stage) -> Refused | None:
