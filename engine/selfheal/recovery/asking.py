@@ -50,13 +50,19 @@ class Asking:
             async with self.deciding:
                 answer = await self._answer(driven, healing, rung, stage)
                 if answer is None:
-                    begin(healing)
-                    return Go.AHEAD
+                    return self._begun(healing, begin)
             if isinstance(answer, Go) or answer.verdict is not Verdict.WAIT:
                 return answer
             self._note(healing, answer.reason, answer.detail, answer.until)
             if go := await self._nudged(driven, answer.until):
                 return go
+
+    def _begun(self, healing: Healing, begin: Begin) -> Go:
+        fresh = self._record.healing(healing.id)
+        if fresh.stop_requested:  # by another process, while the gate was asked
+            return Go.AGAIN
+        begin(fresh)
+        return Go.AHEAD
 
     async def consent(self, driven: Driven, rung: int) -> Go | Refused:
         """Ask a human where one must say yes. The rails may end the wait: the fault is gone."""

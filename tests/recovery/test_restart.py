@@ -1,0 +1,202 @@
+"""What a restart of the engine means for time limits, proofs and rollbacks under way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from selfheal.model import Healing, Kind, Outcome, PlaybookResult, StepKind, StepState, Validation
+from selfheal.recovery import SqliteRuntime
+from selfheal.recovery.executors import FAILS, HANGS, Reply
+
+from .nouns import solution_of, step_of
+from .test_runtime import Engine, checks, submitted
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
+    engine = Engine(tmp_path / "record.db")
+    yield engine
+    await engine.close()
+
+
+async def begin(engine: Engine, runtime: SqliteRuntime, healing: Healing, playbook: str) -> None:
+    """Carry the healing on until that playbook is under way."""
+    await runtime.submit(healing)
+    await engine.until(lambda: playbook in engine.runner.playbooks)
+
+
+async def test_a_time_limit_counts_from_the_recorded_start(engine: Engine) -> None:
+    """What it took to find the hosts is taken off the time that the run has."""
+
+    async def slow_inventory(inventory: str) -> tuple[str, ...]:
+        await engine.clock.sleep(5)
+        return ("web1",)
+
+    step = step_of("a", timeout=7.0, limit="{{ target }}")
+    runtime = engine.start({"a.yml": HANGS}, known_hosts=slow_inventory)
+    healing = await engine.carry(runtime, submitted(solution_of("one", steps=(step,))))
+    run = healing.attempts[0].steps[0]
+    assert run.state is StepState.TIMEOUT
+    assert run.ended_at is not None
+    assert run.ended_at - run.started_at == pytest.approx(7.0)
+
+
+async def test_a_step_of_a_dead_engine_never_runs_on(engine: Engine) -> None:
+    """Run again after a restart it has the whole limit, from its own start; the first is over."""
+    step = step_of("a", timeout=20.0, idempotent=True)
+    ladder = solution_of("one", steps=(step,), validate=checks("proof.yml"))
+    healing, first = submitted(ladder), engine.start({"a.yml": HANGS})
+    await begin(engine, first, healing, "a.yml")
+    await engine.clock.advance(15)
+    await first.abort()
+    second = engine.start({"a.yml": Reply(seconds=15)})
+    await second.resume()
+    ended = await engine.carry_on(second, healing)
+    assert ended.outcome is Outcome.HEALED
+    runs = [run for run in ended.attempts[0].steps if run.kind is StepKind.STEP]
+    assert [run.state for run in runs] == [StepState.UNKNOWN, StepState.SUCCESSFUL]
+    assert [request.timeout for request in engine.runner.requests[:1]] == [20.0]
+
+
+@pytest.mark.parametrize(
+    ("stable_for", "gone", "left"), [(0.0, 20.0, 10.0), (0.0, 300.0, 0.0), (8.0, 25.0, 0.0)]
+)
+async def test_a_validation_has_the_time_that_was_left(
+    engine: Engine, stable_for: float, gone: float, left: float
+) -> None:
+    """`within` goes on over the restart: what never holds is given up when it would have been.
+    With `stable_for` it ends as soon as no proof can be complete any more."""
+    check = Validation(
+        "playbook",
+        {"name": "proof.yml"},
+        within=30.0,
+        stable_for=stable_for,
+        interval=1.0,
+        timeout=60.0,
+    )
+    healing, first = (
+        submitted(solution_of("one", validate=(check,))),
+        engine.start({"proof.yml": FAILS}),
+    )
+    await begin(engine, first, healing, "proof.yml")
+    began = engine.clock.now()
+    await engine.clock.advance(min(gone, 20.0))
+    await first.abort()
+    await engine.clock.advance(gone - min(gone, 20.0))
+    second = engine.start({"proof.yml": FAILS})
+    await second.resume()
+    ended = await engine.carry_on(second, healing)
+    assert ended.outcome is Outcome.ROLLED_BACK
+    [attempt] = ended.attempts
+    assert attempt.validations is not None
+    [result] = attempt.validations
+    assert result.ended_at - began == pytest.approx(gone + left, abs=2.0)
+    assert result.tries >= 1
+
+
+async def test_what_holds_after_a_restart_is_proven_however_late(engine: Engine) -> None:
+    """With hardly any time left, a proof that holds from now on is let complete."""
+    check = Validation(
+        "playbook", {"name": "proof.yml"}, within=30.0, stable_for=10.0, timeout=60.0
+    )
+    healing, first = (
+        submitted(solution_of("one", validate=(check,))),
+        engine.start({"proof.yml": FAILS}),
+    )
+    await begin(engine, first, healing, "proof.yml")
+    await first.abort()
+    await engine.clock.advance(3600)
+    second = engine.start()
+    await second.resume()
+    began = engine.clock.now()
+    ended = await engine.carry_on(second, healing)
+    assert ended.outcome is Outcome.HEALED
+    assert engine.clock.now() - began == pytest.approx(10.0, abs=1.0)
+
+
+@pytest.mark.parametrize(
+    ("end", "outcome", "state"),
+    [
+        (None, Outcome.ROLLBACK_FAILED, StepState.UNKNOWN),
+        (StepState.CANCELLED, Outcome.ROLLBACK_FAILED, StepState.UNKNOWN),
+        (StepState.FAILED, Outcome.ROLLBACK_FAILED, StepState.FAILED),
+        (StepState.TIMEOUT, Outcome.ROLLBACK_FAILED, StepState.TIMEOUT),
+        (StepState.SUCCESSFUL, Outcome.ROLLED_BACK, StepState.SUCCESSFUL),
+    ],
+)
+async def test_a_rollback_of_a_dead_engine_is_adopted_or_has_failed(
+    engine: Engine, end: StepState | None, outcome: Outcome, state: StepState
+) -> None:
+    """What its artifact shows counts; without one it failed. It is never begun a second time."""
+    ladder = (solution_of("one"), solution_of("two"))
+    healing, first = submitted(*ladder), engine.start({"one.yml": FAILS, "one.undo.yml": HANGS})
+    await begin(engine, first, healing, "one.undo.yml")
+    await first.abort()
+    undo = engine.runner.requests[-1].ident
+    [step] = engine.runner.artifacts.values()
+    left = {step.ident: step}
+    if end is not None:
+        rc = {StepState.SUCCESSFUL: 0, StepState.FAILED: 2}.get(end)
+        left[undo] = replace(step, ident=undo, state=end, rc=rc)
+    second = engine.start({"two.yml": FAILS})
+    engine.runner.artifacts.update(left)
+    await second.resume()
+    ended = await engine.carry_on(second, healing)
+    assert ended.outcome is outcome
+    assert [run.state for run in ended.attempts[0].steps] == [StepState.FAILED, state]
+    assert "one.undo.yml" not in engine.runner.playbooks
+    begun_again = "two.yml" in engine.runner.playbooks
+    assert begun_again is (outcome is Outcome.ROLLED_BACK)
+
+
+async def test_a_negative_exit_code_is_a_kill_and_no_answer(engine: Engine) -> None:
+    """A run that a signal ended, and whose engine died, is unknown: the proof decides."""
+    healing, first = (
+        submitted(solution_of("one", validate=checks("proof.yml"))),
+        engine.start({"one.yml": HANGS}),
+    )
+    await begin(engine, first, healing, "one.yml")
+    ident = engine.runner.requests[-1].ident
+    await first.abort()
+    second = engine.start()
+    engine.runner.artifacts[ident] = PlaybookResult(ident, StepState.FAILED, -9, 1.0, 2.0)
+    await second.resume()
+    ended = await engine.carry_on(second, healing)
+    assert ended.outcome is Outcome.HEALED
+    assert ended.attempts[0].steps[0].state is StepState.UNKNOWN
+
+
+async def test_a_stop_asked_for_while_no_engine_ran_is_obeyed_first(engine: Engine) -> None:
+    """The next start runs nothing but rollbacks."""
+    ladder = solution_of("one", steps=(step_of("a"), step_of("b", idempotent=True)))
+    healing, first = submitted(ladder), engine.start({"b.yml": HANGS})
+    await begin(engine, first, healing, "b.yml")
+    await first.abort()
+    engine.record.request_stop(healing.id, "the CLI")
+    second = engine.start()
+    await second.resume()
+    ended = await engine.carry_on(second, healing)
+    assert ended.outcome is Outcome.ROLLED_BACK
+    assert engine.runner.playbooks == ["b.undo.yml", "a.undo.yml"]
+    assert engine.told(Kind.HEALING)[-1].startswith("rolled back")
+
+
+async def test_a_healing_that_was_under_way_goes_before_one_that_waited(engine: Engine) -> None:
+    """Both need the same host: what is half done is finished first."""
+    proof = checks("proof.yml")
+    under_way = submitted(solution_of("one", steps=(step_of("a"), step_of("b")), validate=proof))
+    waited = submitted(solution_of("two", validate=proof))
+    first = engine.start({"b.yml": HANGS})
+    await begin(engine, first, under_way, "b.yml")
+    await first.submit(waited)
+    await asyncio.sleep(0.01)
+    await first.abort()
+    second = engine.start(holder="another", is_dead=lambda lock: lock.holder == "test")
+    await second.resume()
+    await engine.until(lambda: len(engine.done) == 2)
+    assert [healing.id for healing in engine.done] == [under_way.id, waited.id]
