@@ -51,9 +51,9 @@ def look(site: Site, engine: Life) -> Sample:
 
 
 def growth(samples: Sequence[Sample]) -> dict[str, float]:
-    """Return the medians of the last quarter in relation to those of the second."""
-    quarter = len(samples) // 4
-    early, late = samples[quarter : 2 * quarter], samples[-quarter:]
+    """Return the medians of the last quarter in relation to those of the first."""
+    quarter = max(1, len(samples) // 4)
+    early, late = samples[:quarter], samples[-quarter:]
     return {
         name: round((_median(late, name) + 1) / (_median(early, name) + 1), 3)
         for name in asdict(samples[0])
