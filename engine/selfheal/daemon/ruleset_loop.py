@@ -246,9 +246,12 @@ class RulesetLoop:
     @contextlib.contextmanager
     def _all_or_broken(self) -> Iterator[None]:
         """One transaction. If it fails the matcher knows of what the record does not: only a
-        restart brings them together."""
+        restart brings them together.
+
+        It costs no sync: should the power fail, the event is matched anew, and nothing was done in
+        the world, for what does is on disk first, and all this before it."""
         try:
-            with self._record.transaction():
+            with self._record.transaction(durable=False):
                 yield
         except Exception as error:
             self._broken = error
@@ -256,7 +259,7 @@ class RulesetLoop:
             raise
 
     def _save(self) -> None:
-        with self._record.transaction():
+        with self._record.transaction(durable=False):
             self._turns.flush()
             self._memory.save(self._matcher, self._turns.last)
 

@@ -46,7 +46,7 @@ class Turns:
     def fired(self, event: Event, moment: int, firings: Sequence[Firing]) -> list[Firing]:
         """Give it the next turn; on record with what it fired when this returns."""
         named = [replace(firing, id=new_id("fi")) for firing in firings]
-        with self._record.transaction():
+        with self._record.transaction(durable=False):
             self.matched(event, moment)
             self.flush()
             if event.kind in (InputKind.EVENT, InputKind.POSTED):
@@ -57,9 +57,10 @@ class Turns:
         return named
 
     def flush(self) -> None:
-        """Write the marks that wait."""
+        """Write the marks that wait; what the power takes is matched anew."""
         if self._marks:
-            self._record.mark(self._marks)
+            with self._record.transaction(durable=False):
+                self._record.mark(self._marks)
             self._marks = []
 
     @property
