@@ -65,6 +65,13 @@ LOCKS = st.sets(st.sampled_from(["host:a", "host:b", "haproxy:web"]), min_size=1
 SECONDS = st.sampled_from([0.0, 0.5, 1.0, 1.5, 3.0, 8.0, 30.0])
 
 
+def begun(healing: Healing) -> int:
+    """Return how much of it was begun, rollbacks and proofs apart: attempts, and their steps."""
+    tried = [one for one in healing.attempts if one.outcome is not Outcome.REFUSED]
+    steps = [run for one in tried for run in one.steps if run.kind is StepKind.STEP]
+    return len(tried) + len(steps)
+
+
 class Healings(RuleBasedStateMachine):
     """Several engines, one after the other, on one record."""
 
@@ -80,11 +87,13 @@ class Healings(RuleBasedStateMachine):
         self.gate = FickleGate(seed, self.clock)
         self.world = World(self.record, self.clock, self.gate)
         self.told: dict[str, int] = defaultdict(int)
+        self.begun_at_stop: dict[str, int] = {}
         self.places, self.lives, self.count = places, 0, 0
         self.start()
 
     def start(self) -> None:
         self.lives += 1
+        self.gate.forget([one.id for one in self.healings() if one.outcome])
         holder = f"engine {self.lives}"
         self.gate.changed = asyncio.Event()
         self.runtime = SqliteRuntime(
@@ -179,6 +188,8 @@ class Healings(RuleBasedStateMachine):
                     await self.runtime.stop(healing_id, "alice")
             except StoreError:
                 assert self.disk.full
+            else:
+                self.begun_at_stop.setdefault(healing_id, begun(known[0]))
 
         self.do(stop)
 
@@ -214,7 +225,6 @@ class Healings(RuleBasedStateMachine):
         self.disk.full = True
         self.do(self.runtime.abort)
         self.disk.writes_left, self.disk.full = None, False
-        self.gate.forget([one.id for one in self.healings() if one.outcome])
         self.start()
 
     @rule()
@@ -253,6 +263,8 @@ class Healings(RuleBasedStateMachine):
         if healing.state is HealingState.DONE:
             assert healing.waiting is None
             assert self.told[healing.id] <= 1 + self.lives
+        if healing.id in self.begun_at_stop:
+            assert begun(healing) == self.begun_at_stop[healing.id], "nothing begins after a stop"
 
     def check_steps(self, healing: Healing, attempt: Attempt) -> None:
         """Ended well: never again. Cut off: once more, and only if that does no harm."""
@@ -264,7 +276,6 @@ class Healings(RuleBasedStateMachine):
             assert len(again) <= 1
             if again:
                 assert first.state is None, "only what was cut off is run again"
-                assert not first.refused
                 assert healing.ladder[attempt.rung].steps[index].idempotent
         assert list(runs) == sorted(runs), "steps run in order"
 

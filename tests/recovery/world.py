@@ -190,7 +190,7 @@ class FickleGate(OpenGate):
         self.changed.set()
 
     def forget(self, ended: Sequence[str]) -> None:
-        """After a crash: what was answered, and not recorded, was never said."""
+        """At a start: what was answered, and is not on record, was never said."""
         self.stopped &= set(ended)
 
 
