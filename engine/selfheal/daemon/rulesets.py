@@ -217,7 +217,9 @@ class RunningRulesets:
             )
             self._timeline.tell(Kind.RULE, text, data={"firing": firing.id})
         done = ", ".join(left.actions[: left.next_action]) or "nothing"
-        self._tell_human(text, f"Done so far: {done}. Of: {', '.join(left.actions)}.")
+        begun = f" Begun, and its end is unknown: {left.actions[left.next_action]}."
+        body = f"Its actions: {', '.join(left.actions)}. Ended: {done}."
+        self._tell_human(text, body + (begun if left.begun else ""))
 
     def _left_out(self, event: Event) -> None:
         text = f"an event of ruleset “{event.ruleset}” is left out"
