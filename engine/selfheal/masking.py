@@ -34,8 +34,9 @@ _NO_SECRET = re.compile(
     r"_(file|path|dir|name|names|url|uri|header|headers|algo|format|field|type|id|ttl|timeout"
     r"|length|count|required|enabled)$|bypass|compass|tokens$|by_?pass"
 )
-# An id of the record is chance: a short secret found inside one is not there.
+# An id of the record is chance: a secret of a few characters found inside one is not there.
 _ID = re.compile(r"[a-z]{2}-[0-9a-hjkmnp-tv-z]{16}", re.ASCII)
+_CHANCE = 8  # characters that an id and a secret may have in common by chance
 _SHORTEST_NUMBER = 6
 _LOGIN = re.compile(r"(?:bearer|basic|token|digest|apikey)\s+(\S+)", re.IGNORECASE)
 # The record's own words: hiding them would make its rows unreadable.
@@ -123,7 +124,7 @@ class Secrets:
     def mask_document(self, text: str) -> str:
         """Return a text, JSON staying JSON: only the strings inside are changed then."""
         masked = self._text(text)
-        if masked == text or _ID.fullmatch(text):
+        if masked == text or self._is_id(text):
             return text
         try:
             if text[:1] not in '{["':
@@ -170,7 +171,7 @@ class Secrets:
 
     def _mask(self, value: Any) -> Any:
         if isinstance(value, str):
-            return value if _ID.fullmatch(value) else self._text(value)
+            return value if self._is_id(value) else self._text(value)
         if isinstance(value, Mapping):
             return {self._mask(key): self._mask(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
@@ -178,6 +179,12 @@ class Secrets:
         if isinstance(value, int) and not isinstance(value, bool) and str(value) in self._values:
             return MASK
         return value
+
+    def _is_id(self, text: str) -> bool:
+        """Tell whether it is the record's own; what is shaped like one may be a secret itself."""
+        if not _ID.fullmatch(text):
+            return False
+        return not any(len(secret) > _CHANCE and secret in text for secret in self._values)
 
     def _text(self, text: str) -> str:
         # `in` is a memchr away from the speed of memory; one expression of all needles is not.

@@ -71,6 +71,33 @@ def test_json_stays_json(data: object) -> None:
     assert masked["data"] == data or "swordfish" in document.replace("the swordfish", "")
 
 
+@pytest.mark.parametrize("known", ["sk-0123456789abcdef", "0123456789abcdef"])
+def test_a_secret_shaped_like_an_id_is_hidden(known: str) -> None:
+    """A token that looks like an id of the record is hidden: alone, in data, in documents, and
+    it gets into no healing's variables."""
+    secrets, token = Secrets(), "sk-0123456789abcdef"
+    secrets.learn(known, "a test")
+    for masked in (
+        secrets.mask(token),
+        secrets.mask_document(token),
+        json.dumps(secrets.mask({token: [token]})),
+        secrets.mask_document(json.dumps({"of": "in-0123456789abcdeg", "a": token})),
+    ):
+        assert MASK in masked
+        assert known not in masked
+    assert secrets.without_secrets({"api_token": token, "a": 1}) == {"a": 1}
+
+
+def test_an_id_is_left_alone() -> None:
+    """An id that holds a short secret by chance stays whole; a text around it is masked."""
+    secrets = Secrets()
+    secrets.learn("0123", "a test")
+    assert secrets.mask("in-0123456789abcdef") == "in-0123456789abcdef"
+    assert secrets.mask_document("in-0123456789abcdef") == "in-0123456789abcdef"
+    assert secrets.mask({"id": "in-0123456789abcdef"}) == {"id": "in-0123456789abcdef"}
+    assert secrets.mask("pw 0123 of in-zzzzzzzzzzzzzzzz") == f"pw {MASK} of in-zzzzzzzzzzzzzzzz"
+
+
 @pytest.mark.parametrize("value", ["abc", "true", "running", "healed"])
 def test_what_cannot_be_hidden_is_refused(value: str) -> None:
     """Too short, or a word of the record's own: the place is named, the value is not."""
