@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from selfheal.cli.answers import os_user
 from selfheal.config import load_project
 from selfheal.model import Autonomy, AutonomyChange, Kind, new_id
 from selfheal.store import SqliteRecord, open_record
+from tests.daemon.support import INSTALL
 
 from .support import data_of, selfheal
 
@@ -203,3 +205,48 @@ def test_tables_and_yaml(project: Path, words: tuple[str, ...]) -> None:
     done("pause", "x", "-p", project)
     for form in ("table", "yaml"):
         assert "\x1b" not in done(*words, "-p", project, "-o", form)
+
+
+def test_a_word_that_is_a_verb_elsewhere_is_no_reason(project: Path) -> None:
+    """`pause list` pauses nothing: whoever types it wants to look."""
+    refused = selfheal("pause", "list", "-p", project)
+    assert refused.returncode == 2
+    assert "selfheal pause --list" in refused.stderr
+    assert data_of("pause", "--list", "-p", project) == []
+
+
+def test_a_resume_lifts_what_is_meant_and_nothing_else(project: Path) -> None:
+    """The hint of a pause lifts that pause; an ID that fits several, or is empty, lifts none."""
+    first = selfheal("pause", "one", "-p", project).stderr
+    selfheal("pause", "two", "-p", project)
+    assert selfheal("resume", "pa-", "-p", project).returncode == 2
+    assert selfheal("resume", "", "-p", project).returncode == 2
+    assert len(data_of("pause", "--list", "-p", project)) == 2
+    hint = next(line for line in first.splitlines() if "selfheal resume" in line)
+    assert selfheal("resume", hint.split()[-1], "-p", project).returncode == 0
+    assert [one["reason"] for one in data_of("pause", "--list", "-p", project)] == ["two"]
+
+
+def test_a_wrong_folder_gets_no_record(tmp_path: Path) -> None:
+    """A verb typed in the wrong place fails and leaves nothing behind."""
+    refused = selfheal("pause", "stop now", "-p", tmp_path)
+    assert refused.returncode == 1
+    assert "no project of selfheal" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_everything_can_be_paused_while_the_configuration_is_wrong(project: Path) -> None:
+    """To stop and to look must be possible while somebody edits selfheal.yml."""
+    (project / "selfheal.yml").write_text("railz: {}\n")
+    paused = selfheal("pause", "stop now", "-p", project)
+    assert paused.returncode == 0
+    assert "railz" in paused.stderr
+    assert "stop now" in selfheal("status", "-p", project).stdout
+
+
+def test_who_paused_needs_no_entry_in_the_password_file(project: Path) -> None:
+    """A container may run as a number only, and the environment can say anything."""
+    install = INSTALL._replace(env={**INSTALL.env, "LOGNAME": "somebody", "USER": "somebody"})
+    assert selfheal("pause", "stop now", "-p", project, install=install).returncode == 0
+    [pause] = data_of("pause", "--list", "-p", project)
+    assert pause["who"] == os_user()

@@ -10,7 +10,7 @@ import click
 
 from selfheal.cli.guarding import instant
 from selfheal.cli.output import timestamp
-from selfheal.cli.project import opened_record, project_option
+from selfheal.cli.project import project_option, record_to_change
 from selfheal.config import Project, load_project
 from selfheal.duration import parse_duration
 from selfheal.errors import DurationError
@@ -49,6 +49,8 @@ def command(
     if bool(approval_id) == bool(ahead):
         raise click.UsageError("give the ID of a question, or --ahead SOLUTION")
     if approval_id:
+        if target != "*" or start or end or uses != 1:
+            raise click.UsageError("--target, --from, --until and --uses belong to --ahead")
         from selfheal.cli.answers import give_answer
 
         give_answer(folder, approval_id, who, why, yes=True)
@@ -67,16 +69,16 @@ def command(
         made_at=now,
     )
     _check(grant, now)
-    _write(project, grant)
+    _write(folder, grant)
 
 
-def _write(project: Project, grant: Grant) -> None:
+def _write(folder: Path, grant: Grant) -> None:
     from selfheal.cli.answers import ANSWERED
 
     times = f"{grant.uses} times" if grant.uses > 1 else "once"
     until = timestamp(grant.valid_until)
     text = f"{grant.solution} on {grant.target}, {times}, until {until}"
-    with opened_record(project) as record, record.transaction():
+    with record_to_change(folder) as record, record.transaction():
         record.add_grant(grant)
         story = f"{grant.who} approves ahead of time: {text} ({grant.id}): {grant.why}"
         record.tell(Kind.APPROVAL, story, data={"grant_id": grant.id})

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from selfheal.cli.guarding import changing, operator, reason_option, rules_of
+from selfheal.cli.answers import os_user
+from selfheal.cli.guarding import changing, reason_option, rules_of
 from selfheal.cli.output import output_option, print_rows, timestamp
 from selfheal.cli.project import opened_record, project_option
 from selfheal.config import Project, load_project
@@ -54,7 +55,7 @@ def set_(rule: str, level: str, ruleset: str, reason: str, folder: Path) -> None
         level=Autonomy(level),
         written=_written(project, found),
         reason=reason,
-        who=operator(),
+        who=os_user(),
         at=time.time(),
     )
     with changing(folder) as (record, said):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
-import os
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -13,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from selfheal.cli.project import opened_record
+from selfheal.cli.project import record_to_change
 from selfheal.config import Project, load_project
 from selfheal.duration import parse_duration
 from selfheal.errors import ConditionError, DurationError, InputError
@@ -22,11 +20,6 @@ from selfheal.ports import Record
 from selfheal.yamlfile import did_you_mean
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def operator() -> str:
-    """Return the name of the person: behind sudo the one who called it."""
-    return os.environ.get("SUDO_USER") or getpass.getuser()
 
 
 def reason_option(function: F) -> F:
@@ -91,7 +84,7 @@ def changing(folder: Path) -> Iterator[tuple[Record, list[str]]]:
     """Open the record for one change; the lines put into the list are its story.
 
     Change, story and the message that wakes the engine are on disk together, or not at all."""
-    with opened_record(load_project(folder)) as record, record.transaction():
+    with record_to_change(folder) as record, record.transaction():
         said: list[str] = []
         yield record, said
         for text in said:

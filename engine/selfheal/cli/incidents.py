@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from pathlib import Path
 from typing import Any
 
 import click
 
+from selfheal.cli.answers import os_user
 from selfheal.cli.output import echo, output_option, plain, print_data, print_rows, timestamp
 from selfheal.cli.project import project_option, record_of
 from selfheal.daemon.closing import close_by_hand
@@ -78,7 +78,7 @@ def close(incident_id: str, why: str, folder: Path) -> None:
         incident = record.incident(incident_id)
         if incident.state in (IncidentState.HEALED, IncidentState.RESOLVED):
             raise click.ClickException(f"{incident.id} is {incident.state.value} already")
-        close_by_hand(record, incident, f"{getpass.getuser()}: {why}", time.time())
+        close_by_hand(record, incident, f"{os_user()}: {why}", time.time())
     click.echo(f"{incident.id} is closed", err=True)
 
 

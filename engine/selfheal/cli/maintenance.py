@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
+from selfheal.cli.answers import os_user
 from selfheal.cli.guarding import (
     changing,
     instant,
     matchers_of,
     needed_end,
-    operator,
     reason_option,
     span_options,
 )
@@ -53,7 +53,7 @@ def add(
     begin = instant(start) if start else now
     end = needed_end(begin, span, until)
     found = matchers_of(matchers)
-    window = Maintenance(new_id("mw"), found, begin, end, reason, operator(), now)
+    window = Maintenance(new_id("mw"), found, begin, end, reason, os_user(), now)
     with changing(folder) as (record, said):
         record.add_maintenance(window)
         said.append(f"maintenance until {timestamp(end)} by {window.who}: {reason}")
@@ -81,7 +81,7 @@ def end(window_id: str, folder: Path) -> None:
     """Close a window of this once now."""
     with changing(folder) as (record, said):
         record.end_maintenance(window_id, time.time())
-        said.append(f"maintenance {window_id} ended by {operator()}")
+        said.append(f"maintenance {window_id} ended by {os_user()}")
 
 
 def _once(one: Maintenance, now: float) -> dict[str, Any]:

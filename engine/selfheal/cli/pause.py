@@ -8,11 +8,15 @@ from typing import Any
 
 import click
 
-from selfheal.cli.guarding import changing, check_name, end_of, operator, span_options
+from selfheal.cli.answers import os_user
+from selfheal.cli.guarding import changing, check_name, end_of, span_options
 from selfheal.cli.output import output_option, print_rows, timestamp
 from selfheal.cli.project import opened_record, project_option
 from selfheal.config import load_project
 from selfheal.model import Pause, Scope, new_id
+
+_WORDS = frozenset({"list", "show", "status", "end", "resume", "expire", "help"})
+"""What is meant as a verb: to take it for a reason would pause everything."""
 
 
 @click.command("pause")
@@ -41,6 +45,9 @@ def command(
     if listing:
         print_rows(_listed(folder), ["id", "scope", "name", "reason", "who", "since"], output)
         return
+    if reason.strip() in _WORDS:
+        hint = "see `selfheal pause --list`" if reason.strip() in ("list", "show") else "see --help"
+        raise click.UsageError(f"{reason.strip()!r} is no reason; {hint}")
     if not reason.strip():
         raise click.UsageError('a reason is needed, such as: selfheal pause "moving the database"')
     if rule and solution:
@@ -49,11 +56,11 @@ def command(
     if name := rule or solution:
         check_name(folder, scope.value, name)
     now = time.time()
-    pause = Pause(new_id("pa"), scope, name, reason, operator(), now, end_of(now, span, until))
+    pause = Pause(new_id("pa"), scope, name, reason, os_user(), now, end_of(now, span, until))
     with changing(folder) as (record, said):
         record.add_pause(pause)
         said.append(f"paused ({f'{scope.value} {name}'.strip()}) by {pause.who}: {reason}")
-    click.echo(f"paused as {pause.id}; lift it with: selfheal resume", err=True)
+    click.echo(f"paused as {pause.id}; lift it with: selfheal resume {pause.id}", err=True)
 
 
 def _listed(folder: Path) -> list[dict[str, Any]]:

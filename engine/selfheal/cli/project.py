@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from selfheal.config import Project, load_project
-from selfheal.errors import StoreError
+from selfheal.config import CONFIG_NAME, Config, Project, load_project
+from selfheal.daemon.lock import holder_of
+from selfheal.errors import ConfigError, StoreError
 from selfheal.ports import Record
+from selfheal.yamlfile import load_yaml
 
 if TYPE_CHECKING:
     from selfheal.masking import Secrets
@@ -32,16 +34,46 @@ def project_option(function: F) -> F:
     )(function)
 
 
+def tolerant_project(folder: Path) -> Project:
+    """Return the project; of a selfheal.yml that is wrong just now only where the record is.
+
+    To stop and to look must be possible while somebody edits the file."""
+    try:
+        return load_project(folder)
+    except ConfigError as error:
+        document = load_yaml(folder / CONFIG_NAME, error=ConfigError)
+        state = document.value.get("state") if isinstance(document.value, dict) else None
+        click.echo(f"warning: {error.problems[0]}", err=True)
+        config = Config(state=state) if isinstance(state, str) else Config()
+        return Project(root=folder.absolute(), config=config)
+
+
 @contextlib.contextmanager
 def record_of(folder: Path) -> Iterator[Record]:
     """Open the record of a project for reading what an engine wrote, or leaving a message."""
-    project = load_project(folder)
+    project = tolerant_project(folder)
     if not project.database.exists():
         raise StoreError(
             f"no record at {project.database}: has an engine run here? (see --project)"
         )
     with opened_record(project) as record:
         yield record
+
+
+@contextlib.contextmanager
+def record_to_change(folder: Path) -> Iterator[Record]:
+    """Open the record of a project for what its engine, running or not, is to find there.
+
+    Says so when no engine is running. A folder that is no project gets no record: a command
+    typed in the wrong place must not report success."""
+    project = tolerant_project(folder)
+    is_project = (folder / CONFIG_NAME).exists() or project.rulebooks.exists()
+    if not is_project and not project.database.exists():
+        raise StoreError(f"{folder.absolute()} is no project of selfheal (see --project)")
+    with opened_record(project) as record:
+        yield record
+    if holder_of(project.state) is None:
+        click.echo("no engine is running here; one that starts will find this", err=True)
 
 
 @contextlib.contextmanager

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
+from selfheal.cli.answers import os_user
 from selfheal.cli.guarding import (
     changing,
     instant,
     matchers_of,
     needed_end,
-    operator,
     reason_option,
     span_options,
 )
@@ -51,7 +51,7 @@ def add(
     now = time.time()
     begin = instant(start) if start else now
     end = needed_end(begin, span, until)
-    silence = Silence(new_id("si"), found, begin, end, reason, operator(), now)
+    silence = Silence(new_id("si"), found, begin, end, reason, os_user(), now)
     with changing(folder) as (record, said):
         record.add_silence(silence)
         what = ", ".join(map(str, found))
@@ -90,7 +90,7 @@ def expire(silence_id: str, folder: Path) -> None:
     """Let a silence end now."""
     with changing(folder) as (record, said):
         record.end_silence(silence_id, time.time())
-        said.append(f"silence {silence_id} expired by {operator()}")
+        said.append(f"silence {silence_id} expired by {os_user()}")
 
 
 def state_of(starts_at: float, ends_at: float, now: float) -> str:

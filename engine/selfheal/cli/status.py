@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -9,8 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from selfheal.cli.output import echo, output_option, print_data, timestamp
-from selfheal.cli.project import project_option, record_of
-from selfheal.config import load_project
+from selfheal.cli.project import project_option, record_of, tolerant_project
 from selfheal.daemon.lock import holder_of
 from selfheal.model import Kind
 from selfheal.ports import Record
@@ -42,7 +44,7 @@ def command(folder: Path, output: str) -> None:
     `fault_reports` is how often they were reported, repeats included; `healings` are counted by
     outcome, or by state while they have none, and those that wait also by what they wait for.
     """
-    holder = holder_of(load_project(folder).state)
+    holder = holder_of(tolerant_project(folder).state)
     with record_of(folder) as record:
         data = {"engine": f"running, pid {holder}" if holder else "not running", **_facts(record)}
     if output != "table":
@@ -65,9 +67,22 @@ def _facts(record: Record) -> dict[str, Any]:
         "busy_resources": ", ".join(one.resource for one in running) or "none",
         **_accounts(record),
         "healings": healings,
+        "held_by": "; ".join(_held(record)) or "nothing",
         "newest_incident": timestamp(newest[0].opened_at) if newest else "none",
         "engine_last_said": f"{timestamp(last.at)} {last.text}" if last else "nothing",
     }
+
+
+def _held(record: Record) -> Iterator[str]:
+    """What keeps healings from beginning just now."""
+    now = time.time()
+    for pause in record.pauses(now):
+        what = f"{pause.scope.value} {pause.name}".strip()
+        yield f"paused ({what}) by {pause.who} since {timestamp(pause.since)}: {pause.reason}"
+    for storm in record.storms(math.inf):
+        if storm.ended_at is None:
+            over = f"group {storm.group}" if storm.group else "the inventory"
+            yield f"storm over {over} since {timestamp(storm.began_at)}"
 
 
 def _accounts(record: Record) -> dict[str, Any]:
