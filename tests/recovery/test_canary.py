@@ -30,9 +30,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
 def start(engine: Engine, script: dict[str, Any] | None = None, **kwargs: Any) -> Any:
     """Start a runtime whose inventory has groups."""
     inventory = MemoryRunner(known_hosts=HOSTS, groups=GROUPS)
-    return engine.start(
-        script, **{"hosts": HOSTS, "hosts_of": inventory.hosts_of, **kwargs}
-    )
+    return engine.start(script, **{"hosts": HOSTS, "hosts_of": inventory.hosts_of, **kwargs})
 
 
 def rollout(*steps: Any, canary: Canary | None = None, **kwargs: Any) -> Any:
@@ -113,7 +111,7 @@ async def test_a_fault_that_is_gone_ends_a_proven_rollout_well(engine: Engine) -
     gate = RuleGate(lambda healing, rung, stage: gone if stage is Stage.BATCH else None)
     healing = await engine.carry(start(engine, gate=gate), submit(rollout()))
     assert healing.outcome is Outcome.HEALED
-    assert healing.reason.endswith("rolled out on 1 hosts in 1 batches")
+    assert healing.reason.endswith("rolled out on one host in one batch")
 
 
 async def test_the_pause_between_batches_survives_a_restart(engine: Engine) -> None:
@@ -153,7 +151,7 @@ async def test_a_stop_between_batches_undoes_nothing_proven(engine: Engine) -> N
     await runtime.stop(healing.id, "alice")
     ended = await engine.carry_on(runtime, healing, seconds=5)
     assert (ended.outcome, len(ended.attempts)) == (Outcome.HEALED, 1)
-    assert ended.reason.endswith("rolled out on 1 hosts in 1 batches, then stopped: alice")
+    assert ended.reason.endswith("rolled out on one host in one batch, then stopped: alice")
     assert limits(engine, "fix.undo.yml") == []
 
 

@@ -92,7 +92,8 @@ def _rollout(healing: Healing, last: Attempt) -> str:
     if not batches:
         return ""
     hosts = sum(len(one.hosts) for one in batches)
-    text = f"; rolled out on {hosts} hosts in {len(batches)} batches"
+    of_batches = "one batch" if len(batches) == 1 else f"{len(batches)} batches"
+    text = f"; rolled out on {'one host' if hosts == 1 else f'{hosts} hosts'} in {of_batches}"
     return f"{text}, then stopped: {healing.stop_requested}" if healing.stop_requested else text
 
 
