@@ -49,6 +49,8 @@ class Site:
         await writer.drain()
         try:
             return await asyncio.wait_for(reader.read(), wait)
+        except ConnectionError:  # cut off
+            return b""
         finally:
             writer.close()
 

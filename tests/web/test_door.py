@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from selfheal.errors import ConfigError, StoreError
-from selfheal.web import quiet
+from selfheal.web import server
 from tests.approvals.support import Bench
 from tests.sources.certificates import authority, issued
 
@@ -145,7 +145,7 @@ async def test_who_says_nothing_is_let_go(
     tmp_path: Path, bench: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A peer that connects and sends half a head is disconnected."""
-    monkeypatch.setattr(quiet, "HEADER_SECONDS", 0.2)
+    monkeypatch.setattr(server, "HEADER_SECONDS", 0.2)
     async with site(tmp_path, bench()) as one:
         assert await one.raw(b"GET /healthz HTTP/1.1\r\nHost:") == b""
 
@@ -154,7 +154,7 @@ async def test_connections_are_counted(
     tmp_path: Path, bench: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A peer that holds as many connections as it may gets no other before it lets one go."""
-    monkeypatch.setattr(quiet, "MOST_OF_ONE", 2)
+    monkeypatch.setattr(server, "MOST_OF_ONE", 2)
     async with site(tmp_path, bench()) as one:
         host, _, port = one.address.rpartition(":")
         held = [await asyncio.open_connection(host, int(port)) for _ in range(2)]

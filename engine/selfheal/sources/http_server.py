@@ -15,21 +15,20 @@ import hmac
 import logging
 import math
 import ssl
-import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from selfheal.clock import SystemClock
 from selfheal.errors import EventError, SelfhealError, SourceError
+from selfheal.http_door import Connections, RateLimit, listening
 from selfheal.masking import SHORTEST
 from selfheal.sources.arguments import Arguments, Port, Seconds
-from selfheal.sources.door import Doors
 from selfheal.sources.events import EventLimits, parse_json
 from selfheal.sources.headers import shown_headers
-from selfheal.sources.rate_limit import RateLimit
 
 _LOG = logging.getLogger(__name__)
 _DRAIN_SECONDS = 5.0
@@ -113,21 +112,11 @@ async def serve(args: ServerArgs, name: str, limits: EventLimits, accept: Accept
     runner = web.AppRunner(server.application(), access_log=None, shutdown_timeout=_DRAIN_SECONDS)
     await runner.setup()
     try:
-        await _listen(server, runner, args, _tls_context(args, name))
+        tls = _tls_context(args, name)
+        async with listening(runner, server.connections, args.host, args.port, tls):
+            await asyncio.get_running_loop().create_future()
     finally:
         await runner.cleanup()
-
-
-async def _listen(
-    server: _Server, runner: web.AppRunner, args: ServerArgs, context: ssl.SSLContext | None
-) -> None:
-    loop = asyncio.get_running_loop()
-    factory = server.doors.factory(cast(Callable[[], asyncio.Protocol], runner.server))
-    listening = await loop.create_server(factory, args.host, args.port, ssl=context)
-    try:
-        await loop.create_future()
-    finally:
-        listening.close()
 
 
 class _Server:
@@ -137,8 +126,16 @@ class _Server:
         most = min(args.max_body or limits.max_bytes, limits.max_bytes)
         self.limits = dataclasses.replace(limits, max_bytes=most)
         self.slots = asyncio.Semaphore(args.max_requests)
-        self.doors = Doors(args.max_connections_per_peer, args.max_connections, args.header_timeout)
-        self.rate = RateLimit(args.rate_limit, args.total_rate_limit, time.monotonic)
+        self.connections = Connections(
+            args.max_connections_per_peer, args.max_connections, args.header_timeout
+        )
+        self.rate = RateLimit(
+            args.rate_limit,
+            10 * args.rate_limit,
+            total=args.total_rate_limit,
+            total_burst=10 * args.total_rate_limit,
+            clock=SystemClock(),
+        )
         self.keep = frozenset(name.lower() for name in args.keep_headers)
 
     def application(self) -> web.Application:
@@ -149,17 +146,11 @@ class _Server:
 
     @web.middleware
     async def _enter(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        door = self.doors.of(request.transport)
-        if door:
-            door.request_begins()
-        try:
+        with self.connections.request(request.transport):
             if wait := self.rate.wait(request.remote or ""):
                 headers = {"Retry-After": str(math.ceil(wait)), "Connection": "close"}
                 return web.Response(status=429, text="too many requests\n", headers=headers)
             return await handler(request)
-        finally:
-            if door:
-                door.request_ends()
 
     async def _status(self, request: web.Request) -> web.Response:
         return web.Response(text="up")

@@ -14,10 +14,9 @@ from aiohttp import web
 
 from selfheal.config import Api
 from selfheal.errors import SelfhealError
+from selfheal.http_door import Connections, RateLimit
 from selfheal.web.pages import LinkPages, Shown
 from selfheal.web.problem import HttpProblem
-from selfheal.web.quiet import QuietConnection
-from selfheal.web.rate import Rate
 from selfheal.web.routes import Asked, Routes
 from selfheal.web.users import Users
 
@@ -41,13 +40,15 @@ class Door:
         config: Api,
         *,
         users: Users,
-        rate: Rate,
+        connections: Connections,
+        rate: RateLimit,
         routes: Routes,
         pages: LinkPages | None,
         healthy: Callable[[], bool],
     ) -> None:
         self._config = config
         self._users = users
+        self._connections = connections
         self._rate = rate
         self._routes = routes
         self._pages = pages
@@ -55,10 +56,12 @@ class Door:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
-        if isinstance(request.protocol, QuietConnection):
-            request.protocol.has_spoken()
+        with self._connections.request(request.transport):
+            return await self._answer(request)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         who = ""
-        if wait := self._rate.take(request.remote or ""):
+        if wait := self._rate.wait(request.remote or ""):
             response = web.Response(status=429, headers={"Retry-After": str(math.ceil(wait))})
         elif (answer := await self._open_to_all(request)) is not None:
             response = answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from aiohttp import web
@@ -13,14 +13,19 @@ from selfheal.approvals import Approvals, Links
 from selfheal.clock import Clock
 from selfheal.config import Api
 from selfheal.errors import ConfigError, Problem
+from selfheal.http_door import Connections, RateLimit, listening
 from selfheal.ports import Record
 from selfheal.web.door import Door
 from selfheal.web.pages import LinkPages
 from selfheal.web.quiet import QuietServer
-from selfheal.web.rate import Rate
 from selfheal.web.routes import Routes
 from selfheal.web.users import load_users
 
+HEADER_SECONDS = 10.0
+"""Time in which the head of a request must be there."""
+MOST_OF_ONE = 50
+"""Connections that one peer may hold; all together, and in requests a second, ten times as much."""
+_ALL = 10
 _DRAIN_SECONDS = 5.0
 
 
@@ -43,10 +48,18 @@ async def serve_api(
     `healthy` says so. Raises ConfigError for tokens or certificates that can't be used, and when
     the port is taken."""
     context = _tls(config, root)
+    connections = Connections(MOST_OF_ONE, _ALL * MOST_OF_ONE, HEADER_SECONDS, clock)
     door = Door(
         config,
         users=load_users(config.users, root),
-        rate=Rate(config.rate, config.burst, clock),
+        connections=connections,
+        rate=RateLimit(
+            config.rate,
+            config.burst,
+            total=_ALL * config.rate,
+            total_burst=_ALL * config.burst,
+            clock=clock,
+        ),
         routes=Routes(record, approvals, mask, clock),
         pages=LinkPages(record, approvals, links, mask, clock) if links else None,
         healthy=healthy,
@@ -60,20 +73,17 @@ async def serve_api(
     runner = web.ServerRunner(server, shutdown_timeout=_DRAIN_SECONDS)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, config.host, config.port, ssl_context=context)
-        try:
-            await site.start()
-        except OSError as error:
-            place = f"api: {config.host}:{config.port}"
-            raise ConfigError([Problem(f"can't listen there: {error}", place)]) from error
-        yield _address(runner)
+        async with AsyncExitStack() as stack:
+            try:
+                address = await stack.enter_async_context(
+                    listening(runner, connections, config.host, config.port, context)
+                )
+            except OSError as error:
+                place = f"api: {config.host}:{config.port}"
+                raise ConfigError([Problem(f"can't listen there: {error}", place)]) from error
+            yield address
     finally:
         await runner.cleanup()
-
-
-def _address(runner: web.ServerRunner) -> str:
-    host, port = runner.addresses[0][:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _tls(config: Api, root: Path) -> ssl.SSLContext | None:

@@ -1,4 +1,4 @@
-"""In front of the HTTP server: how many connections one peer may hold, and how long it may dither.
+"""The connections of a server: how many one peer may hold, and how long it may dither.
 
 aiohttp waits for the headers of a request for ever; a peer that opens connections and says nothing
 would use up our descriptors.
@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 from selfheal.clock import Clock, SystemClock
+from selfheal.http_door.peer import peer_of
 
 _LOG = logging.getLogger(__name__)
 _TELL_EVERY = 60.0
 
 
-class Doors:
-    """The connections of one server."""
+class Connections:
+    """The connections of one server: so many of one peer, so many at all, none that is silent."""
 
     def __init__(
         self, most_per_peer: int, most: int, header_timeout: float, clock: Clock | None = None
@@ -34,9 +36,18 @@ class Doors:
         """Return a factory of protocols that pass on to `inner` what they let in."""
         return lambda: Door(self, inner())
 
-    def of(self, transport: asyncio.BaseTransport | None) -> Door | None:
-        """Return the door of that connection; None when it is closed."""
-        return self._open.get(id(transport))
+    @contextmanager
+    def request(self, transport: asyncio.BaseTransport | None) -> Generator[None]:
+        """While the context is open the headers are there, and the answer is at work on."""
+        door = self._open.get(id(transport))
+        if door is None:  # closed meanwhile
+            yield
+            return
+        door.request_begins()
+        try:
+            yield
+        finally:
+            door.request_ends()
 
     def enter(self, peer: str, transport: asyncio.BaseTransport, door: Door) -> bool:
         """Count a connection in; False when there are too many."""
@@ -64,8 +75,8 @@ class Doors:
 class Door(asyncio.Protocol):
     """One connection: passes everything on, and closes when headers take too long."""
 
-    def __init__(self, doors: Doors, inner: asyncio.Protocol) -> None:
-        self._doors = doors
+    def __init__(self, connections: Connections, inner: asyncio.Protocol) -> None:
+        self._connections = connections
         self._inner = inner
         self._peer = ""
         self._transport: asyncio.Transport | None = None
@@ -74,9 +85,9 @@ class Door(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         peer = transport.get_extra_info("peername")
-        self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
+        self._peer = peer_of(str(peer[0])) if isinstance(peer, tuple) else ""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 -- TCP, TLS or not
-        if not self._doors.enter(self._peer, transport, self):
+        if not self._connections.enter(self._peer, transport, self):
             transport.abort()
             return
         self._transport = transport
@@ -115,12 +126,12 @@ class Door(asyncio.Protocol):
             return
         if self._timer:
             self._timer.cancel()
-        self._doors.leave(self._peer, self._transport)
+        self._connections.leave(self._peer, self._transport)
         self._inner.connection_lost(exc)
 
     def _wait_for_headers(self) -> None:
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._doors.header_timeout, self._too_slow)
+        self._timer = loop.call_later(self._connections.header_timeout, self._too_slow)
 
     def _too_slow(self) -> None:
         self._timer = None
