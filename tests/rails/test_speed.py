@@ -29,9 +29,9 @@ _INCIDENTS = (
     " SELECT 'in-' || i, 'ft-' || i, 'healed', :start + i * :every FROM n"
 )
 _HEALINGS = (
-    "INSERT INTO healings (id, incident_id, fault_id, resource, state, ladder, context,"
+    "INSERT INTO healings (id, incident_id, fault_id, resource, host, state, ladder, context,"
     " created_at, ended_at, outcome, reason, stop_requested, origin, options)"
-    " SELECT 'he-' || i, 'in-' || i, 'ft-' || i, 'h' || (i % 500), 'done', '[]', '{}', 0,"
+    " SELECT 'he-' || i, 'in-' || i, 'ft-' || i, 'h' || (i % 500), 'h' || (i % 500), 'done', '[]', '{}', 0,"
     " :start + i * :every + 60, 'healed', '', '', 'engine', '{}' FROM n"
 )
 _ATTEMPTS = (

@@ -68,6 +68,7 @@ from selfheal.model.solution import (
     Strategy,
     Validation,
 )
+from selfheal.model.target import host_name
 from selfheal.model.timeline import Entry, Kind
 
 __all__ = [
@@ -152,5 +153,6 @@ __all__ = [
     "Waiting",
     "annotated",
     "fingerprint_of",
+    "host_name",
     "new_id",
 ]

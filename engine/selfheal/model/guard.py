@@ -28,7 +28,7 @@ class LabelMatcher:
     """One condition on a healing; those of one guard must all hold."""
 
     name: str
-    """`type`, `severity`, `component`, `target`, `ruleset`, `rule`, `solution`, or a label."""
+    """`type`, `severity`, `component`, `target`, `host`, `ruleset`, `rule`, `solution`, or a label."""
     op: MatchOp
     """How."""
     value: str
@@ -170,7 +170,7 @@ class Key:
     """What is counted together: all that has each of the given values; empty: any."""
 
     target: str = ""
-    """What is worked on."""
+    """The host that is worked on."""
     ruleset: str = ""
     """Ruleset of the rule."""
     rule: str = ""

@@ -21,6 +21,8 @@ from selfheal.model import (
 class RailRecord(Protocol):
     """What the rails ask; read-only, and quick however much is on record.
 
+    Targets are hosts (`model.host_name`): whatever port or path of one is meant counts together.
+
     An attempt that was refused, or run in Ansible's check mode, changed nothing: neither is in any
     answer. `besides` is the id of the healing that is asked about, left out of the answer."""
 
@@ -65,8 +67,8 @@ class RailRecord(Protocol):
         """Targets of faults that are open, or are with a human and were seen after that."""
         ...
 
-    def unsettled(self, target: str, *, besides: str) -> str:
-        """An incident, with a human now, of which a rollback failed on that target; or nothing."""
+    def unsettled(self, host: str, *, besides: str) -> str:
+        """An incident, with a human now, of which a rollback failed on that host; or nothing."""
         ...
 
     def rule_ends(

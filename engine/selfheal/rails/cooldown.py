@@ -12,11 +12,11 @@ def cooldown(request: RailRequest, record: RailRecord, config: Rails) -> Refused
     """Wait until the last attempt of the solution on the target is long enough ago."""
     if config.cooldown is None:
         return None
-    key = Key(target=request.target, solution=request.solution)
+    key = Key(target=request.host, solution=request.solution)
     last = record.last_end(key, besides=request.healing_id)
     if last is None or not is_recent(last, request.now, config.cooldown):
         return None
-    detail = f"{request.solution} was tried on {request.target} {request.now - last:.0f} s ago"
+    detail = f"{request.solution} was tried on {request.host} {request.now - last:.0f} s ago"
     return Refused(Refusal.COOLDOWN, detail, Verdict.WAIT, last + config.cooldown)
 
 

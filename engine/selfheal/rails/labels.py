@@ -13,7 +13,7 @@ from selfheal.rails.request import RailRequest
 def labels_of(request: RailRequest) -> dict[str, str]:
     """Return every label; a name of the engine's own wins over an alert's label, which is then
     found under `labels.` and its name."""
-    found = {"target": request.target, "solution": request.solution}
+    found = {"target": request.target, "host": request.host, "solution": request.solution}
     if (fault := request.fault) is not None:
         found |= {
             "type": fault.type,

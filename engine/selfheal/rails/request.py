@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from selfheal.model import Autonomy, Fault, Key, Stage
+from selfheal.model import Autonomy, Fault, Key, Stage, host_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,15 @@ class RailRequest:
     @property
     def reach(self) -> tuple[str, ...]:
         """What is noted as touched when the rails allow it: the target where no host is known."""
-        return self.hosts or (self.target,)
+        return self.hosts or (self.host,)
+
+    @property
+    def host(self) -> str:
+        """The host that the target is on: what is done to `web1:80` is done to `web1`."""
+        return host_name(self.target)
 
     @property
     def key(self) -> Key:
         """Everything by which it is counted."""
         ruleset, rule = (self.fault.ruleset, self.fault.rule) if self.fault else ("", "")
-        return Key(self.target, ruleset, rule, self.solution)
+        return Key(self.host, ruleset, rule, self.solution)

@@ -13,8 +13,8 @@ def settle(request: RailRequest, record: RailRecord, config: Rails) -> Refused |
     """Wait before the first attempt until the target has settled; an echo is gone by then."""
     if config.settle is None or record.has_begun(request.healing_id):
         return None
-    last = record.last_end(Key(target=request.target), besides=request.healing_id)
+    last = record.last_end(Key(target=request.host), besides=request.healing_id)
     if last is None or not is_recent(last, request.now, config.settle):
         return None
-    detail = f"the engine acted on {request.target} {request.now - last:.0f} s ago"
+    detail = f"the engine acted on {request.host} {request.now - last:.0f} s ago"
     return Refused(Refusal.SETTLING, detail, Verdict.WAIT, last + config.settle)

@@ -10,7 +10,7 @@ from selfheal.rails.request import RailRequest
 
 def unsettled(request: RailRequest, record: RailRecord, config: Rails) -> Refused | None:
     """Stop on a target where a rollback failed, while that incident is open to a human."""
-    incident = record.unsettled(request.target, besides=request.healing_id)
+    incident = record.unsettled(request.host, besides=request.healing_id)
     if not incident:
         return None
     detail = f"a rollback failed here; see to {incident}, then: selfheal incidents close {incident}"

@@ -6,9 +6,8 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from selfheal.model import Attempt, Canary, Healing, Outcome, PlaybookRequest, Solution
+from selfheal.model import Attempt, Canary, Healing, Outcome, PlaybookRequest, Solution, host_name
 from selfheal.recovery.requests import RequestBuilder
-from selfheal.recovery.resources import host_name
 
 HostsOf = Callable[[str, str], Awaitable[Sequence[str]]]
 """Names of the hosts that a pattern means in an inventory (empty: the project's), in its order."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from selfheal.errors import TemplateError
-from selfheal.model import Solution
+from selfheal.model import Solution, host_name
 from selfheal.templates import is_template, render
 
 ALL_HOSTS = "host:*"
@@ -35,21 +34,6 @@ def locks_of(
     for solution in ladder:
         names += [_named(solution, raw, context) for raw in solution.locks]
     return tuple(sorted(set(names)))
-
-
-def host_name(target: str) -> str:
-    """Return the host in a target: `web1` for `web1:9100`, `http://web1/x` and `web1`.
-
-    An IPv6 address loses its brackets, and case does not count, as in DNS."""
-    text = target.strip()
-    address = text if "//" in text else f"//{text.partition('/')[0]}"
-    if text.count(":") > 1 and "//" not in text and not text.startswith("["):
-        return text.lower()  # an IPv6 address without brackets has no port
-    try:
-        host = urlsplit(address).hostname
-    except ValueError:
-        host = None
-    return (host or text).rstrip(".").lower()
 
 
 def _target(target: str) -> str:

@@ -47,7 +47,7 @@ WHERE faults.fingerprint = ? ORDER BY faults.rowid DESC LIMIT ?
 """
 _UNSETTLED = """
 SELECT healings.incident_id FROM healings JOIN incidents ON incidents.id = healings.incident_id
-WHERE healings.outcome = 'rollback_failed' AND healings.resource = ? AND healings.id != ?
+WHERE healings.outcome = 'rollback_failed' AND healings.host = ? AND healings.id != ?
 AND incidents.state IN ('open', 'manual') LIMIT 1
 """
 _UNHEALTHY = """
@@ -151,8 +151,8 @@ class Guards(Repository):
     def unhealthy_targets(self, seen_after: float) -> frozenset[str]:
         return frozenset(row["target"] for row in self._db.rows(_UNHEALTHY, (seen_after,)))
 
-    def unsettled(self, target: str, *, besides: str) -> str:
-        row = self._db.row(_UNSETTLED, (target, besides))
+    def unsettled(self, host: str, *, besides: str) -> str:
+        row = self._db.row(_UNSETTLED, (host, besides))
         return str(row["incident_id"]) if row else ""
 
     def rule_ends(
@@ -199,7 +199,8 @@ class Guards(Repository):
         return [from_row(Storm, row) for row in rows]
 
     def admit(self, healing_id: str, solution: str, hosts: Sequence[str], at: float) -> None:
-        with self._db.writing():
+        # What it lets begin is put on disk before it begins, and this before that.
+        with self._db.writing(durable=False):
             self._db.execute("DELETE FROM admissions WHERE healing_id = ?", (healing_id,))
             row = {"healing_id": healing_id, "solution": solution, "at": at}
             self._db.insert("admissions", row | {"hosts": to_text(sorted(set(hosts)))})

@@ -13,6 +13,7 @@ from selfheal.model import (
     Outcome,
     ValidationResult,
     Waiting,
+    host_name,
 )
 from selfheal.ports.locks import Lease
 from selfheal.store.codec import from_row, to_row, to_text
@@ -32,7 +33,7 @@ class Healings(Steps, Locks):
     """Implements the healings of `ports.HealingRecord`."""
 
     def add_healing(self, healing: Healing) -> None:
-        queued = {"state": HealingState.QUEUED.value}
+        queued = {"state": HealingState.QUEUED.value, "host": host_name(healing.resource)}
         try:
             self._db.insert("healings", to_row(healing, without=frozenset({"attempts"})) | queued)
         except Conflict as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from selfheal.model import host_name
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
 def m007_rails(db: Database) -> None:
     """Pauses, silences, maintenance windows, autonomy, storms; and what rails count."""
     _create_guards(db)
+    _name_hosts(db)
     _create_counted(db)
     _count_from_now_on(db)
     _count_what_is_there(db)
@@ -71,6 +74,14 @@ def _create_guards(db: Database) -> None:
     ).create_index(["ended_at"])
 
 
+def _name_hosts(db: Database) -> None:
+    """`web1:8080` and `web1:9100` are one host: what is done there is counted together."""
+    db.execute("ALTER TABLE healings ADD COLUMN host TEXT NOT NULL DEFAULT ''")
+    for row in list(db.query("SELECT id, resource FROM healings")):
+        values = (host_name(row["resource"]), row["id"])
+        db.execute("UPDATE healings SET host = ? WHERE id = ?", values)
+
+
 def _create_counted(db: Database) -> None:
     db.execute(
         """
@@ -103,9 +114,9 @@ def _create_counted(db: Database) -> None:
     db.create_view(
         "rail_running",
         """
-        SELECT healings.id, healings.resource AS target, coalesce(faults.ruleset, '') AS ruleset,
+        SELECT healings.id, healings.host AS target, coalesce(faults.ruleset, '') AS ruleset,
             coalesce(faults.rule, '') AS rule, coalesce(admissions.solution, '') AS solution,
-            coalesce(admissions.hosts, json_array(healings.resource)) AS hosts
+            coalesce(admissions.hosts, json_array(healings.host)) AS hosts
         FROM healings
         LEFT JOIN faults ON faults.id = healings.fault_id
         LEFT JOIN admissions ON admissions.healing_id = healings.id
@@ -123,7 +134,7 @@ def _count_from_now_on(db: Database) -> None:
         WHEN NEW.outcome IS NOT 'refused'
         BEGIN
             INSERT INTO rail_attempts
-            SELECT NEW.id, healings.id, NEW.solution, healings.resource,
+            SELECT NEW.id, healings.id, NEW.solution, healings.host,
                 coalesce(faults.ruleset, ''), coalesce(faults.rule, ''),
                 NOT EXISTS (SELECT 1 FROM rail_attempts WHERE healing_id = NEW.healing_id),
                 NOT EXISTS (SELECT 1 FROM rail_attempts
@@ -158,7 +169,7 @@ def _count_what_is_there(db: Database) -> None:
     db.execute(
         """
         INSERT INTO rail_attempts
-        SELECT attempts.id, healings.id, attempts.solution, healings.resource,
+        SELECT attempts.id, healings.id, attempts.solution, healings.host,
             coalesce(faults.ruleset, ''), coalesce(faults.rule, ''),
             row_number() OVER (PARTITION BY healings.id ORDER BY attempts.rowid) = 1,
             row_number() OVER (
@@ -195,7 +206,7 @@ def _index_what_is_asked(db: Database) -> None:
     db.execute("CREATE INDEX rail_hosts_attempt ON rail_hosts (attempt_id)")
     db.execute("CREATE INDEX healings_running ON healings (id) WHERE state = 'running'")
     db.execute(
-        "CREATE INDEX healings_unsettled ON healings (resource) WHERE outcome = 'rollback_failed'"
+        "CREATE INDEX healings_unsettled ON healings (host) WHERE outcome = 'rollback_failed'"
     )
     db.execute("CREATE INDEX faults_fingerprint ON faults (fingerprint)")
     db.execute(
