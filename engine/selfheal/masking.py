@@ -28,11 +28,19 @@ SHORTEST = 4
 
 _SECRET = re.compile(
     r"pass(?!ive|ed|ing|es)|secret|token|credential|cookie|signature|(^|_)auth($|_)|authorization"
-    r"|(api|private|access|ssh|signing|encryption|routing|integration)_?key"
+    r"|(api|private|access|ssh|signing|encryption|routing|integration|link|master|account|shared"
+    r"|storage|consumer|license)_?key|(^|_)(pwd|pat|psk)$"
 )
 _NO_SECRET = re.compile(
-    r"_(file|path|dir|name|names|url|uri|header|headers|algo|format|field|type|id|ttl|timeout"
-    r"|length|count|required|enabled)$|bypass|compass|tokens$|by_?pass"
+    r"_(file|path|dir|name|names|url|uri|header|headers|algo|format|field|type|(?<!secret_)id|ttl"
+    r"|timeout|length|count|required|enabled)$|bypass|compass|by_?pass"
+    r"|(^|_)(max|min|num|input|output|prompt|completion|total)_(new_)?tokens$"
+)
+_FOLDER = "PWD"  # where a shell is
+# What stands beside a secret.
+_BESIDE = re.compile(
+    r"(^|_)(file|path|dir|env|name|user(name)?|login|e?mail|host(name)?|port|url|uri|type|kind|id"
+    r"|scheme|method|realm|algo(rithm)?|format|description|ttl|timeout|count|length|enabled)$"
 )
 # An id of the record is chance: a secret of a few characters found inside one is not there.
 _ID = re.compile(r"[a-z]{2}-[0-9a-hjkmnp-tv-z]{16}", re.ASCII)
@@ -50,8 +58,13 @@ _WORDS = {"true", "false", "null", "none"} | {
 
 def looks_secret(name: str) -> bool:
     """Tell whether what is called `name` is most likely a secret: `db_password`, `X-Api-Key`."""
-    plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().replace("-", "_")
-    return bool(_SECRET.search(plain)) and not _NO_SECRET.search(plain)
+    plain = _plain(name)
+    return bool(_SECRET.search(plain)) and not _NO_SECRET.search(plain) and name != _FOLDER
+
+
+def _plain(name: str) -> str:
+    """`X-Api-Key`, `xApiKey` and `X_API_KEY` are one name."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().replace("-", "_")
 
 
 def holds_mask(value: Any) -> bool:
@@ -96,23 +109,26 @@ class Secrets:
             self._learn(str(value), place)
 
     def learn_named(self, data: Any, place: str) -> None:
-        """Learn from `data` what stands under a name that looks like a secret's.
+        """Learn from `data` what stands under a name that looks like a secret's: of a container
+        all but what only stands beside a secret, such as a user or a host.
 
         A name is only a guess, so what can't be hidden is warned of, not refused. A template is
         no secret; what it is rendered from is learned elsewhere."""
-        if isinstance(data, list | tuple):
+        self._learn_named(data, place, inside=False)
+
+    def _learn_named(self, data: Any, place: str, *, inside: bool) -> None:
+        if isinstance(data, SecretStr):
+            self.learn(data, place)
+        elif isinstance(data, list | tuple):
             for item in data:
-                self.learn_named(item, place)
-        if not isinstance(data, Mapping):
-            return
-        for key, item in data.items():
-            where = f"{place}: {key}"
-            if isinstance(item, SecretStr):
-                self.learn(item, where)
-            elif looks_secret(str(key)) and not isinstance(item, Mapping | list | tuple):
-                self._learn_guess(item, where)
-            else:
-                self.learn_named(item, where)
+                self._learn_named(item, place, inside=inside)
+        elif isinstance(data, Mapping):
+            for key, item in data.items():
+                name = str(key)
+                secret = looks_secret(name) or (inside and not _BESIDE.search(_plain(name)))
+                self._learn_named(item, f"{place}: {name}", inside=secret)
+        elif inside:
+            self._learn_guess(data, place)
 
     def mask(self, value: T) -> T:
         """Return `value`; of JSON-like data a copy, with secrets blotted out of texts and keys."""

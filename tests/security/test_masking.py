@@ -107,7 +107,40 @@ def test_what_cannot_be_hidden_is_refused(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["password", "DB_PASSWORD", "api-key", "apiKey", "X-Auth-Token", "client_secret"]
+    "data",
+    [
+        {"db_passwords": ["hunter2hunter2", "zebra-zebra-9"]},
+        {"password": {"prod": "hunter2hunter2", "test": {"eu": "zebra-zebra-9"}}},
+        {"credentials": [{"user": "a", "value": "hunter2hunter2"}, {"pin": "zebra-zebra-9"}]},
+        {"secrets": {"db": "hunter2hunter2", "token_url": "zebra-zebra-9"}},
+        {"deep": [[{"api_tokens": [["hunter2hunter2"]], "plain": {"pwd": "zebra-zebra-9"}}]]},
+    ],
+)
+def test_lists_and_mappings_under_secret_names(data: object) -> None:
+    """Under a name of secrets each text in a list or a mapping is one."""
+    secrets = Secrets()
+    secrets.learn_named(data, "vars")
+    assert secrets.mask("hunter2hunter2") == MASK
+    beside = "token_url" in str(data)
+    assert secrets.mask("zebra-zebra-9") == ("zebra-zebra-9" if beside else MASK)
+
+
+def test_what_stands_beside_a_secret_is_shown() -> None:
+    """User, host, port and the place of a secret are none, and neither is a template."""
+    secrets = Secrets()
+    beside = {"user": "alice", "db_host": "db1.example.com", "port": 123456, "userName": "robert"}
+    where = {"password": {"file": "secrets/pw", "env": "THE_PASSWORD"}, "max_tokens": ["many"]}
+    secrets.learn_named({"credentials": [beside], **where, "token": ["{{ a }}"]}, "vars")
+    assert secrets.count == 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("password", "DB_PASSWORD", "api-key", "apiKey", "X-Auth-Token", "client_secret"),
+        *("api_tokens", "MYSQL_PWD", "pwd", "link_key", "SELFHEAL_LINK_KEY", "master_key"),
+        *("accountKey", "shared_key", "secret_id", "GITHUB_PAT", "wg_psk", "storage_key"),
+    ],
 )
 def test_names_of_secrets(name: str) -> None:
     """What sounds like a secret is one."""
@@ -116,7 +149,10 @@ def test_names_of_secrets(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["password_file", "passive", "token_url", "key", "monkey", "author", "hmac_algo", "host"],
+    [
+        *("password_file", "passive", "token_url", "key", "monkey", "author", "hmac_algo", "host"),
+        *("PWD", "OLDPWD", "max_tokens", "access_key_id", "token_id", "path", "pattern"),
+    ],
 )
 def test_names_of_other_things(name: str) -> None:
     """What only contains such a word is none."""

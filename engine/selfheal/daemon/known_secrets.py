@@ -22,7 +22,7 @@ from selfheal.masking import SHORTEST, Secrets, looks_secret
 
 _CONNINFO = re.compile(r"\bpassword\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\S+))")
 _TOKEN_IN_PATH = re.compile(r"(?=.*\d)[\w-]{16,}", re.ASCII)
-_ENVIRONMENT = ("EDA_CONTROLLER_TOKEN", "EDA_CONTROLLER_PASSWORD")
+_ENVIRONMENT = ("EDA_CONTROLLER_TOKEN", "EDA_CONTROLLER_PASSWORD", "SELFHEAL_LINK_KEY")
 
 
 def learn_project(secrets: Secrets, project: Project) -> None:
