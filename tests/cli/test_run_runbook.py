@@ -252,3 +252,31 @@ def test_without_ansible(folder: Path, tmp_path: Path) -> None:
     done = selfheal("run-runbook", "repair", "-p", folder, install=install)
     assert done.returncode == 1
     assert "pip install 'selfheal[ansible]'" in done.stderr
+
+
+def test_held_by_another(folder: Path, running: subprocess.Popen[str]) -> None:
+    """Who works on the host is named: exit code 10, nothing run; with --wait it is run after."""
+    (folder / "proof").touch()
+    [holder] = data_of("runs", "list", "-p", folder)
+    done = run(folder, "repair", "-l", "web1")
+    assert done.returncode == 10, done.stdout + done.stderr
+    assert f"is held by {holder['id']} (by hand {running.pid}" in done.stderr
+    assert story(folder) == ["one", "two"]
+    words = [INSTALL.python, "-m", "selfheal.cli", "run-runbook", "repair", "-p", str(folder)]
+    with subprocess.Popen([*words, "-l", "web1", "--wait"], stdout=subprocess.PIPE) as waiting:
+        try:
+            await_fact(
+                "it waits",
+                lambda: any(
+                    row["state"] == "queued" for row in data_of("runs", "list", "-p", folder)
+                ),
+                within=60,
+            )
+            set_task(folder, "replace.yml", write(folder, "again"))
+            running.send_signal(signal.SIGINT)
+            running.communicate(timeout=60)
+            waiting.communicate(timeout=60)
+        finally:
+            waiting.kill()
+    assert waiting.returncode == 0
+    assert story(folder)[2:] == ["undo 2", "undo 1", "one", "again"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import stat
 import sys
 import threading
@@ -424,3 +425,68 @@ async def test_hosts_of_the_inventory(project: Project) -> None:
     assert await runner.hosts() == {"only"}
     with pytest.raises(ExecutionError, match="inventory 'gone' not found"):
         await runner.hosts("gone")
+
+
+GROUPS = """
+[web]
+web1 ansible_connection=local
+web2 ansible_connection=local
+[lb]
+lb1 ansible_connection=local
+[front:children]
+web
+lb
+"""
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hosts"),
+    [
+        ("all", ("lb1", "web1", "web2")),
+        ("front", ("lb1", "web1", "web2")),
+        ("web2,lb", ("lb1", "web2")),
+        ("web*", ("web1", "web2")),
+        ("front:!web", ("lb1",)),
+        ("web[0]", ("web1",)),
+        ("front:&lb", ("lb1",)),
+        ("nobody", ()),
+    ],
+)
+async def test_a_pattern_means_what_ansible_says(
+    project: Project, pattern: str, hosts: tuple[str, ...]
+) -> None:
+    """Names and groups are known; anything else is asked of Ansible itself."""
+    (project.root / "inventory").write_text(GROUPS)
+    assert await project.runner().hosts_of(pattern) == hosts
+
+
+async def test_groups_of_the_inventory(project: Project) -> None:
+    """Each group with the hosts of its children; who asks at the same time asks once."""
+    (project.root / "inventory").write_text(GROUPS)
+    runner = project.runner()
+    first, second = await asyncio.gather(runner.groups(), runner.groups())
+    assert first is second
+    assert first == {
+        "web": {"web1", "web2"}, "lb": {"lb1"}, "front": {"lb1", "web1", "web2"},
+    }  # fmt: skip
+    assert await runner.hosts_of("web", "a,b") == ()
+    assert await runner.hosts_of("a", "a,b") == ("a",)
+
+
+async def test_a_run_that_was_killed_shows_no_end(
+    project: Project, tmp_path: Path, artifacts: Callable[[str], Path]
+) -> None:
+    """Ansible killed under a living engine has failed; to the next engine the end is unknown."""
+    name = project.playbook(f"- shell: echo $$ > {tmp_path}/pid; exec sleep 3600")
+    runner = project.runner()
+    running = asyncio.create_task(runner.run(PlaybookRequest("st-1", name)))
+    await eventually(lambda: _pid(tmp_path / "pid") > 0)
+    for pid in processes_of(str(artifacts("st-1"))):
+        os.kill(pid, signal.SIGKILL)
+    result = await running
+    assert (result.state, result.message) == (
+        StepState.FAILED,
+        "ansible-playbook was killed by a signal",
+    )
+    assert (artifacts("st-1") / "status").read_text() == "failed"
+    assert runner.find_artifact("st-1") is None
