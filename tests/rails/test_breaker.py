@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from selfheal.model import Outcome, Refusal, Stage, Verdict
+from selfheal.rails import demotion
 
 from .conftest import Build
 from .world import World
@@ -106,3 +107,38 @@ def test_by_hand_it_does_not_bind_and_can_be_closed(build: Build) -> None:
     assert world.ask(manual) is None
     world.end(world.begin(manual))
     assert world.ask(world.healing("web2")) is None
+
+
+def stop(world: World, outcome: Outcome) -> None:
+    """A human stops a healing that runs."""
+    healing = world.healing(f"stopped{world.now}")
+    attempt = world.begin(healing)
+    world.record.request_stop(healing.id, "I am working there")
+    world.end(attempt, outcome)
+    world.pass_(60)
+
+
+@pytest.mark.parametrize(
+    "outcome", [Outcome.FAILED, Outcome.ROLLED_BACK], ids=lambda one: one.value
+)
+def test_what_a_human_stopped_is_no_failure(build: Build, outcome: Outcome) -> None:
+    """Neither the solution's nor the rule's: not in the breaker, demotion, or confidence."""
+    world = build(breaker=BREAKER)
+    for _ in range(5):
+        stop(world, outcome)
+    world.restart()
+    assert world.ask(world.healing()) is None
+    assert demotion("web", "down", None, world.record, world.config, world.now) is None
+    assert world.record.solution_record("restart").usage_count == 0
+    fail(world, times=3)
+    assert world.ask(world.healing("web9"))
+
+
+def test_a_rollback_that_failed_counts_whoever_stopped_it(build: Build) -> None:
+    """That it can't be undone is a fault of the solution."""
+    world = build(breaker=BREAKER)
+    for _ in range(3):
+        stop(world, Outcome.ROLLBACK_FAILED)
+    assert world.ask(world.healing())
+    assert demotion("web", "down", None, world.record, world.config, world.now)
+    assert world.record.solution_record("restart").usage_count == 3

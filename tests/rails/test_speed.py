@@ -31,8 +31,8 @@ _INCIDENTS = (
 _HEALINGS = (
     "INSERT INTO healings (id, incident_id, fault_id, resource, host, state, ladder, context,"
     " created_at, ended_at, outcome, reason, stop_requested, origin, options)"
-    " SELECT 'he-' || i, 'in-' || i, 'ft-' || i, 'h' || (i % 500), 'h' || (i % 500), 'done', '[]', '{}', 0,"
-    " :start + i * :every + 60, 'healed', '', '', 'engine', '{}' FROM n"
+    " SELECT 'he-' || i, 'in-' || i, 'ft-' || i, 'h' || (i % 500), 'h' || (i % 500), 'done', '[]',"
+    " '{}', 0, :start + i * :every + 60, 'healed', '', '', 'engine', '{}' FROM n"
 )
 _ATTEMPTS = (
     "INSERT INTO attempts (id, healing_id, rung, solution, started_at, ended_at, outcome)"

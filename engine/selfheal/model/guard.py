@@ -28,7 +28,7 @@ class LabelMatcher:
     """One condition on a healing; those of one guard must all hold."""
 
     name: str
-    """`type`, `severity`, `component`, `target`, `host`, `ruleset`, `rule`, `solution`, or a label."""
+    """One of the engine's own (`type`, `target`, `host`, `rule`, …: docs/rails.md), or a label."""
     op: MatchOp
     """How."""
     value: str

@@ -24,7 +24,8 @@ class RailRecord(Protocol):
     Targets are hosts (`model.host_name`): whatever port or path of one is meant counts together.
 
     An attempt that was refused, or run in Ansible's check mode, changed nothing: neither is in any
-    answer. `besides` is the id of the healing that is asked about, left out of the answer."""
+    answer. What a human stopped ended neither well nor badly. `besides` is the id of the healing
+    that is asked about, left out of the answer."""
 
     def has_begun(self, healing_id: str, solution: str = "") -> bool:
         """Whether anything of it (with that solution) was ever run."""

@@ -59,6 +59,7 @@ SELECT healings.ended_at, healings.outcome, healings.id
 FROM rail_attempts JOIN healings ON healings.id = rail_attempts.healing_id
 WHERE rail_attempts.rule = ? AND rail_attempts.ruleset = ? AND rail_attempts.first_of_healing
     AND rail_attempts.began_at > ? AND healings.state = 'done'
+    AND NOT (healings.stop_requested != '' AND healings.outcome IN ('failed', 'rolled_back'))
 ORDER BY rail_attempts.began_at DESC LIMIT ?
 """
 _TOUCHED = """

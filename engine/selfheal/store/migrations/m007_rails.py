@@ -127,7 +127,10 @@ def _create_counted(db: Database) -> None:
 
 
 def _count_from_now_on(db: Database) -> None:
-    """By triggers: whoever writes an attempt can't forget to count it, nor count it twice."""
+    """By triggers: whoever writes an attempt can't forget to count it, nor count it twice.
+
+    What a human stopped says nothing of the solution: it ended neither well nor badly. That it
+    could not be rolled back does."""
     db.execute(
         """
         CREATE TRIGGER rail_attempt_begins AFTER INSERT ON attempts
@@ -158,7 +161,10 @@ def _count_from_now_on(db: Database) -> None:
         CREATE TRIGGER rail_attempt_ends AFTER UPDATE OF ended_at, outcome ON attempts
         BEGIN
             DELETE FROM rail_attempts WHERE attempt_id = NEW.id AND NEW.outcome = 'refused';
-            UPDATE rail_attempts SET ended_at = NEW.ended_at, outcome = NEW.outcome
+            UPDATE rail_attempts SET ended_at = NEW.ended_at, outcome = CASE
+                WHEN NEW.outcome IN ('failed', 'rolled_back') AND EXISTS (SELECT 1 FROM healings
+                    WHERE id = NEW.healing_id AND stop_requested != '')
+                THEN 'stopped' ELSE NEW.outcome END
             WHERE attempt_id = NEW.id;
         END
         """
@@ -174,7 +180,9 @@ def _count_what_is_there(db: Database) -> None:
             row_number() OVER (PARTITION BY healings.id ORDER BY attempts.rowid) = 1,
             row_number() OVER (
                 PARTITION BY healings.id, attempts.solution ORDER BY attempts.rowid) = 1,
-            attempts.started_at, attempts.ended_at, attempts.outcome
+            attempts.started_at, attempts.ended_at, CASE
+                WHEN attempts.outcome IN ('failed', 'rolled_back') AND healings.stop_requested != ''
+                THEN 'stopped' ELSE attempts.outcome END
         FROM attempts JOIN healings ON healings.id = attempts.healing_id
         LEFT JOIN faults ON faults.id = healings.fault_id
         WHERE attempts.outcome IS NOT 'refused'

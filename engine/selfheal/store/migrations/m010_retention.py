@@ -11,7 +11,8 @@ _RESULTS = """
 SELECT
     attempts.id AS attempt_id,
     attempts.solution AS name,
-    coalesce(attempts.outcome IN ('healed', 'failed', 'rolled_back', 'rollback_failed'), 0)
+    coalesce(attempts.outcome IN ('healed', 'rollback_failed')
+        OR attempts.outcome IN ('failed', 'rolled_back') AND healings.stop_requested = '', 0)
         AS usage_count,
     coalesce(attempts.outcome = 'healed', 0) AS healed,
     attempts.started_at AS last_used,
