@@ -187,6 +187,24 @@ async def test_a_firing_in_the_hands_of_the_old_rulebooks_is_acted_on_once(tmp_p
         assert runner.playbooks == ["restart.yml"]
 
 
+async def test_however_many_reloads_a_firing_is_acted_on_once(tmp_path: Path) -> None:
+    """What rulebooks have in hand that were replaced long ago is begun by no later ones."""
+    folder, runner = write_project(tmp_path, SLOW), hanging()
+    async with engine_inside(folder, runner) as engine:
+        engine.emit({"go": 1}, {"go": 2}, {"go": 3})
+        await engine.until(lambda: len(engine.texts(Kind.RULE)) == 3 and runner.requests)
+        for number in range(1, 4):
+            engine.record.post("reload", {}, 0.0)
+            await engine.until(lambda n=number: sum("reloaded: " in t for t in engine.texts()) == n)
+        for number in range(3):
+            await engine.until(lambda n=number: len(runner.requests) > n)
+            await runner.cancel(runner.requests[number].ident)
+        await engine.until(lambda: engine.record.journal_counts().firings_pending == 0)
+        going = [one.extra_vars["ansible_eda"]["event"]["go"] for one in runner.requests]
+        assert going == [1, 2, 3]
+        assert engine.record.journal_counts().firings_unknown == 0
+
+
 async def test_the_next_start_takes_up_what_fired(tmp_path: Path) -> None:
     """A firing that a shutdown left is acted on by the next engine, in order, and once."""
     folder = write_project(tmp_path, SLOW, drain_timeout=0.2)

@@ -205,7 +205,7 @@ class Engine:
         if self._end.is_set():
             await new.close()
             return  # the shutdown sees to the old ones
-        await old.hand_over(new)
+        await old.hand_over(new, self._retiring)
         self._retiring.append(old)
         self._current.edition, self._rulesets = edition, new
         await new.start(self._source_failed)

@@ -138,6 +138,11 @@ class RunningRulesets:
             one.idle for one in self._dispatchers.values()
         )
 
+    @property
+    def under_way(self) -> set[str]:
+        """Ids of the firings that are acted on here."""
+        return {each for one in self._dispatchers.values() for each in one.under_way}
+
     def check(self) -> None:
         """Raise what ended a ruleset's loop, which works until it is cancelled, or a source that
         could not even say why."""
@@ -154,13 +159,14 @@ class RunningRulesets:
         while not self.idle:
             await self._clock.sleep(POLL_SECONDS)
 
-    async def hand_over(self, new: RunningRulesets) -> None:
-        """Let other rulesets go on where these are; what has fired is still acted on here."""
+    async def hand_over(self, new: RunningRulesets, retiring: Collection[RunningRulesets]) -> None:
+        """Let other rulesets go on where these are; what has fired is still acted on here, or by
+        those that these had replaced."""
         await self.stop_sources()
         await _cancel(self._loop_tasks)
         # From here on nothing else runs until the new ones know all that is on record.
         self._end_loops()
-        new.restore({each for one in self._dispatchers.values() for each in one.under_way})
+        new.restore(set[str]().union(*(one.under_way for one in (self, *retiring))))
         for name, loop in self._loops.items():
             if name in new._loops:
                 loop.queue.hand_to(new._loops[name].queue)
