@@ -9,8 +9,21 @@ from unittest import mock
 import pytest
 
 from selfheal.clock import SystemClock
+from selfheal.daemon.closing import close_by_hand
 from selfheal.errors import StoreError
-from selfheal.model import FaultState, HealingState, IncidentState, Kind, Outcome, Refusal
+from selfheal.model import (
+    Autonomy,
+    AutonomyChange,
+    FaultState,
+    HealingState,
+    IncidentState,
+    Kind,
+    Outcome,
+    Pause,
+    Refusal,
+    Scope,
+    new_id,
+)
 from selfheal.notification import FanoutNotifier
 from selfheal.recovery import SqliteRuntime
 from selfheal.recovery.executors import MemoryRunner
@@ -75,9 +88,9 @@ async def test_a_repeat_heals_what_could_not_be_submitted(tmp_path: Path) -> Non
     assert runner.playbooks == ["restart.yml"]
 
 
-async def test_a_repeat_passes_on_an_end_that_was_lost(tmp_path: Path) -> None:
-    """A healing that ended while nobody could be called is handed to a human at the next report,
-    and only then; nothing runs again."""
+async def test_an_end_that_could_not_be_written_is_passed_on(tmp_path: Path) -> None:
+    """A healing that ended while the record refused is handed to a human once it can be written,
+    and once only; a report that comes meanwhile runs nothing again."""
     failure = StoreError("database is locked")
     async with listening() as hook:
         folder = write_project(tmp_path, notify=hook.config)
@@ -85,15 +98,52 @@ async def test_a_repeat_passes_on_an_end_that_was_lost(tmp_path: Path) -> None:
         with failing_once(FanoutNotifier, "notify", failure):
             async with engine_inside(folder, runner) as engine:
                 engine.emit({"down": "web1"})
-                await engine.until(lambda: engine.told("database is locked"))
-                assert engine.states() == [IncidentState.OPEN]
+                await engine.until(lambda: engine.told("told webhook 1"))
                 engine.emit({"down": "web1"}, {"down": "web1"})
                 await engine.until(lambda: engine.told("reported again (3 times)"))
-                await engine.until(lambda: engine.told("told webhook 1"))
                 assert engine.states() == [IncidentState.MANUAL]
                 assert len(engine.healings()) == 1
     assert len(hook.messages) == 1
     assert len(runner.playbooks) == 4
+
+
+async def test_a_healing_stopped_before_it_was_asked_about_is_a_humans(tmp_path: Path) -> None:
+    """`runs stop` on what is still held back ends it, and the next start is none the worse."""
+    folder = write_project(tmp_path)
+    async with engine_inside(folder, MemoryRunner()) as engine:
+        pause = Pause(new_id("pa"), Scope.GLOBAL, "", "a test", "ann", SystemClock().now())
+        engine.record.add_pause(pause)
+        engine.emit({"down": "web1"}, {"down": "web2"})
+        await engine.until(lambda: len(engine.healings()) == 2)
+        for healing in engine.healings():
+            engine.record.request_stop(healing.id, "ann: not now")
+        await engine.until(lambda: engine.states() == [IncidentState.MANUAL] * 2)
+    async with engine_inside(folder, MemoryRunner()) as engine:
+        assert engine.states() == [IncidentState.MANUAL] * 2
+
+
+async def test_a_rule_silenced_in_mid_healing_still_calls_a_human(tmp_path: Path) -> None:
+    """What was run and did not help is told, though the rule may only observe by now."""
+    rails = {"cooldown": False, "settle": False}
+    async with listening() as hook:
+        folder = write_project(tmp_path, notify=hook.config, rails=rails)
+        async with engine_inside(folder, MemoryRunner()) as engine:
+            engine.emit({"down": "web1"})
+            await engine.until(lambda: engine.told("validating by"))
+            change = AutonomyChange(
+                id=new_id("au"),
+                ruleset="shop",
+                rule="something is down",
+                level=Autonomy.OBSERVE,
+                written=Autonomy.AUTO,
+                reason="a test",
+                who="ann",
+                at=SystemClock().now(),
+            )
+            engine.record.change_autonomy(change)
+            await engine.until(lambda: engine.states() == [IncidentState.MANUAL])
+            await engine.until(lambda: len(hook.messages) == 1)
+    assert "tried restart: rolled_back" in hook.messages[0]["body"]
 
 
 @pytest.mark.parametrize("cause", ["web-dead", "power-cut"])
@@ -153,6 +203,24 @@ async def test_healed_and_still_reported_calls_a_human_once(tmp_path: Path) -> N
     assert message["body"].startswith("validated as healed, yet still reported 5 minutes later")
     assert "tried restart: healed" in message["body"]
     assert runner.playbooks == ["restart.yml"]
+
+
+async def test_closed_by_hand_and_still_reported_calls_a_human(tmp_path: Path) -> None:
+    """An alert that goes on firing after somebody closed its incident is not ignored for ever."""
+    rules = RULES.replace("severity: critical\n", "severity: critical\n          starts_at: 77\n")
+    runner, clock = MemoryRunner(), AheadClock()
+    async with listening() as hook:
+        folder = write_project(tmp_path, rules, notify=hook.config)
+        async with engine_inside(folder, runner, clock=clock) as engine:
+            engine.emit({"down": "web1", "cause": "power-cut"})
+            await engine.until(lambda: engine.states() == [IncidentState.MANUAL])
+            close_by_hand(engine.record, engine.incidents()[0], "ann: mended", clock.now())
+            clock.ahead = 320.0
+            engine.emit({"down": "web1", "cause": "power-cut"})
+            await engine.until(lambda: engine.states() == [IncidentState.MANUAL])
+            await engine.until(lambda: len(hook.messages) == 2)
+    assert hook.messages[1]["body"].startswith("resolved, yet still reported 5 minutes later")
+    assert "selfheal incidents close" in hook.messages[0]["body"]
 
 
 async def test_one_resource_is_healed_one_at_a_time(tmp_path: Path) -> None:

@@ -71,8 +71,8 @@ def show(incident_id: str, folder: Path, output: str) -> None:
 def close(incident_id: str, why: str, folder: Path) -> None:
     """Close an incident that a human has seen to.
 
-    The engine heals its fault again when it is reported anew. A healing that is under way is
-    asked to stop: what it ran is rolled back, and then the incident is closed.
+    A new fault is healed again; when this one is still reported five minutes later a human is
+    called. A healing that is under way is asked to stop: what it ran is rolled back.
     """
     with record_of(folder) as record:
         incident = record.incident(incident_id)

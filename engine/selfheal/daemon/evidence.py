@@ -23,6 +23,8 @@ def _lines(fault: Fault, decisions: Sequence[Decision], healing: Healing | None)
     if healing is not None:
         yield from _tried(healing)
     yield f"\nmore: selfheal incidents show {fault.incident_id}"
+    yield "selfheal leaves this fault to you until it is resolved, or until:"
+    yield f"  selfheal incidents close {fault.incident_id} --why …"
 
 
 def _decided(decisions: Iterable[Decision]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -28,6 +29,8 @@ from selfheal.model import (
 )
 from selfheal.ports import Notifier, Record, Runtime
 from selfheal.recovery import locks_of
+
+log = logging.getLogger(__name__)
 
 # A healed fault may be reported this long before that means something: Prometheus must see that
 # it is over, and Alertmanager tells a group again after its group_interval (5 minutes) only.
@@ -77,14 +80,19 @@ class Healer:
             fault = self._record.fault(fault.id)
             if fault.state is FaultState.OPEN:
                 await self._go_on(fault)
-            elif fault.state is FaultState.HEALED:
+            elif fault.state in (FaultState.HEALED, FaultState.RESOLVED):
                 await self._doubt(fault)
 
     async def resume(self) -> None:
         """At start-up: see to faults that an earlier engine opened and did not finish with."""
         for incident in self._record.incidents(state=IncidentState.OPEN.value, limit=1_000_000):
-            async with self._one_at_a_time:
-                await self._go_on(self._record.fault(incident.primary_fault_id))
+            try:
+                async with self._one_at_a_time:
+                    await self._go_on(self._record.fault(incident.primary_fault_id))
+            except Exception:
+                # One incident that nobody can see to must not keep the others, and all that comes,
+                # from being seen to.
+                log.exception("incident %s can't be taken up", incident.id)
 
     async def _go_on(self, fault: Fault) -> None:
         """Do what is missing: a fault whose incident is open may have been left anywhere."""
@@ -94,18 +102,22 @@ class Healer:
         elif healings[0].state is HealingState.DONE:
             await self._conclude(healings[0])
 
-    async def _doubt(self, healed: Fault) -> None:
-        """Call a human when the world goes on reporting what was validated as healed."""
-        since = self._now() - (healed.ended_at or 0.0)
+    async def _doubt(self, over: Fault) -> None:
+        """Call a human when the world goes on reporting what was healed, resolved or closed."""
+        since = self._now() - (over.ended_at or 0.0)
         if since <= STILL_REPORTED_AFTER:
             return
-        [healing, *_] = self._record.healings(incident_id=healed.incident_id, limit=1)
+        healings = self._record.healings(incident_id=over.incident_id, limit=1)
+        healed = over.state is FaultState.HEALED
         note = (
-            f"validated as healed, yet still reported {since / 60:.0f} minutes later: "
-            "either the validation proves too little or the report is out of date"
+            f"{'validated as healed' if healed else 'resolved'}, yet still reported "
+            f"{since / 60:.0f} minutes later: "
+            + ("either the validation proves too little or " if healed else "either it is not or ")
+            + "the report is out of date"
         )
-        await self._call_human(healed, healing, note)
-        self._close(healed, FaultState.MANUAL, IncidentState.MANUAL)
+        healing = healings[0] if healings else None
+        await self._call_human(over, healing, note, cause=f"{over.id} still reported")
+        self._close(over, FaultState.MANUAL, IncidentState.MANUAL)
 
     async def _see_to(self, fault: Fault) -> None:
         if not fault.root_cause:
@@ -128,16 +140,19 @@ class Healer:
 
     async def resolve(self, component: str, target: str) -> None:
         """Note that the world says the component's faults are over."""
-        for fault in self._record.resolve_faults(component, target, self._now()):
-            self._tell_fault(fault, f"resolved: {fault.message}")
-            # A healing under way closes its incident itself, when it has ended.
-            healings = self._record.healings(incident_id=fault.incident_id)
-            under_way = [one for one in healings if one.state is not HealingState.DONE]
-            if not under_way:
-                resolved = IncidentState.RESOLVED
-                self._record.set_incident_state(fault.incident_id, resolved, self._now())
-            for healing in under_way:
-                self._gate.fault_over(healing)
+        open_healings: list[Healing] = []
+        with self._record.transaction():
+            for fault in self._record.resolve_faults(component, target, self._now()):
+                self._tell_fault(fault, f"resolved: {fault.message}")
+                # A healing under way closes its incident itself, when it has ended.
+                healings = self._record.healings(incident_id=fault.incident_id)
+                under_way = [one for one in healings if one.state is not HealingState.DONE]
+                if not under_way:
+                    resolved = IncidentState.RESOLVED
+                    self._record.set_incident_state(fault.incident_id, resolved, self._now())
+                open_healings += under_way
+        for healing in open_healings:
+            self._gate.fault_over(healing)
         self._watchers.fault_changed()
 
     async def on_done(self, healing: Healing) -> None:
@@ -159,8 +174,10 @@ class Healer:
         self._on_end(healing.outcome or Outcome.UNKNOWN)
 
     async def _hand_over(self, fault: Fault, healing: Healing) -> None:
-        """Call a human, unless the rule was told only to look on."""
-        refused = self._record.decisions(fault.incident_id)[-1].refused
+        """Call a human, unless the rule was told only to look on and nothing was run."""
+        decisions = self._record.decisions(fault.incident_id)
+        ran = any(attempt.outcome is not Outcome.REFUSED for attempt in healing.attempts)
+        refused = None if ran or not decisions else decisions[-1].refused
         if refused is Refusal.SUGGEST_ONLY:
             name = healing.ladder[0].name
             await self._call_human(fault, healing, f"suggested: selfheal run-runbook {name}")
@@ -204,13 +221,16 @@ class Healer:
         self._close(fault, FaultState.MANUAL, IncidentState.MANUAL)
         self._on_end(Outcome.REFUSED)
 
-    async def _call_human(self, fault: Fault, healing: Healing | None, note: str = "") -> None:
+    async def _call_human(
+        self, fault: Fault, healing: Healing | None, note: str = "", cause: str = ""
+    ) -> None:
         evidence = evidence_of(fault, self._record.decisions(fault.incident_id), healing)
         subject = f"{_place(fault)}: {fault.message}"
         await self._notifier.notify(
             subject,
             f"{note}\n\n{evidence}" if note else evidence,
             {
+                "cause": cause,
                 "incident_id": fault.incident_id,
                 "healing_id": healing.id if healing else "",
                 "fault": {
@@ -225,8 +245,10 @@ class Healer:
         )
 
     def _close(self, fault: Fault, state: FaultState, incident: IncidentState) -> None:
-        """Close both or none; after a human was called, so that a crash in between calls again."""
-        with self._record.transaction():
+        """Close both or none; after a human was called, so that a crash in between calls again.
+
+        What a power cut takes of it the next start concludes anew."""
+        with self._record.transaction(durable=False):
             self._record.set_fault_state(fault.id, state, self._now())
             self._record.set_incident_state(fault.incident_id, incident, self._now())
 
