@@ -10,21 +10,34 @@ import pytest
 
 from selfheal.approvals import answer
 from selfheal.daemon.closing import close_by_hand
+from selfheal.daemon.reach import Reach
+from selfheal.errors import ExecutionError
 from selfheal.model import (
     Answer,
     ApprovalState,
+    Autonomy,
+    AutonomyChange,
     Channel,
     FaultState,
+    Healing,
     HealingState,
     IncidentState,
+    Kind,
     Outcome,
     Pause,
     Refusal,
+    Refused,
+    Risk,
     Scope,
+    Solution,
+    Strategy,
+    Verdict,
+    Waiting,
     new_id,
 )
+from selfheal.recovery import LiveVariables
 from selfheal.recovery.executors import MemoryRunner
-from selfheal.recovery.executors.memory import FAILS
+from selfheal.recovery.executors.memory import FAILS, Reply
 
 from .hook import listening
 from .support import RULES, Inside, engine_inside, write_project
@@ -221,3 +234,134 @@ async def test_a_rule_that_is_gone_is_trusted_no_further(tmp_path: Path) -> None
         engine.record.post("rails_changed", {"what": ["resumed"]}, time.time())
         assert await engine.until(lambda: asked(engine))
     assert runner.playbooks == []
+
+
+LIMITED = RULES.replace(
+    "playbook: restart.yml,", 'playbook: restart.yml, limit: "{{ event.only }}",'
+)
+
+
+@pytest.mark.parametrize("event", [{}, {"only": "nosuch"}], ids=["left out", "unknown host"])
+async def test_a_step_whose_hosts_cannot_be_told_is_not_run(
+    tmp_path: Path, event: dict[str, str]
+) -> None:
+    """The solution is skipped and says which step; what a rail can't judge is not allowed."""
+    rules = LIMITED.replace("playbook: replace.yml,", 'playbook: replace.yml, limit: "web1",')
+    rules = rules.replace(
+        "{playbook: restart.yml,",
+        "{playbook: restart.undo.yml}\n        - {name: then, playbook: restart.yml,",
+    )
+    runner = MemoryRunner(known_hosts=[f"web{number}" for number in range(10)])
+    rails = {"limits": [{"per": "global", "max": "10%", "every": "1h"}]}
+    async with engine_inside(write_project(tmp_path, rules, rails=rails), runner) as engine:
+        engine.emit({"down": "web1", **event})
+        await engine.until(lambda: engine.all_healed(1))
+        [healing] = engine.healings()
+    assert runner.playbooks[:1] == ["replace.yml"]
+    assert healing.attempts[0].outcome is Outcome.REFUSED
+    assert "step 'then'" in healing.attempts[0].reason
+
+
+class Unreadable(MemoryRunner):
+    """Its inventory can't be read for now."""
+
+    why = "the inventory script timed out"
+
+    async def hosts(self, inventory: str = "") -> frozenset[str]:
+        if self.why:
+            raise ExecutionError(self.why)
+        return self.known_hosts
+
+
+async def test_an_inventory_that_cannot_be_read_is_waited_for(tmp_path: Path) -> None:
+    """No limit is lifted by it: nothing runs until it can be read, and the record says why."""
+    runner = Unreadable({"restart.yml": heals(tmp_path)}, known_hosts=["web1"])
+    async with engine_inside(write_project(tmp_path), runner) as engine:
+        engine.emit({"down": "web1"})
+        [healing] = await engine.until(lambda: [one for one in engine.healings() if one.waiting])
+        assert healing.waiting
+        assert healing.waiting.reason is Refusal.RAIL_FAILED
+        assert runner.why in healing.waiting.detail
+        assert runner.playbooks == []
+        runner.why = ""
+        engine.record.post("rails_changed", {"what": ["read again"]}, time.time())
+        await engine.until(lambda: engine.states() == [IncidentState.HEALED])
+    assert runner.playbooks == ["restart.yml"]
+
+
+async def test_a_human_is_called_when_the_inventory_stays_unreadable() -> None:
+    """Waiting in silence has an end: after ten minutes the healing stops."""
+    reach = Reach(Unreadable(), LiveVariables())
+    waiting = Waiting(Refusal.RAIL_FAILED, "the inventory can't be read: so", 1000.0)
+    solution = Solution("restart", "*", Strategy.QUICK_FIX, Risk.LOW, ())
+    healing = Healing(
+        "he-1", "", "", "web1", HealingState.QUEUED, (solution,), {}, 1000.0, waiting=waiting
+    )
+    answers = [await reach.of(healing, 0, 1000.0 + passed) for passed in (0.0, 599.0, 601.0)]
+    verdicts = [one.verdict for one in answers if isinstance(one, Refused)]
+    assert verdicts == [Verdict.WAIT, Verdict.WAIT, Verdict.STOP]
+
+
+async def test_a_yes_does_not_outlive_its_time_in_a_pause(tmp_path: Path) -> None:
+    """What waited until the question would have expired is asked about anew before it runs."""
+    folder, runner = write_project(tmp_path, approval={"expires": "1s"}), MemoryRunner()
+    async with engine_inside(folder, runner) as engine:
+        engine.emit(RISKY)
+        first = await engine.until(lambda: asked(engine))
+        pause = Pause(new_id("pa"), Scope.GLOBAL, "", "wait", "ann", time.time())
+        engine.record.add_pause(pause)
+        say(engine, first.id, yes=True)
+        await engine.until(lambda: time.time() > first.expires_at)
+        engine.record.end_pause(pause.id, time.time())
+        engine.record.post("rails_changed", {"what": ["resumed"]}, time.time())
+        second = await engine.until(lambda: asked(engine))
+        assert (second.id != first.id, runner.playbooks) == (True, [])
+        say(engine, second.id, yes=True)
+        await engine.until(lambda: engine.all_healed(1))
+    assert runner.playbooks == ["replace.yml"]
+
+
+async def test_a_yes_that_still_holds_is_not_asked_for_again(tmp_path: Path) -> None:
+    """A pause between the yes and the run costs nobody a second answer."""
+    folder, runner = write_project(tmp_path), MemoryRunner()
+    async with engine_inside(folder, runner) as engine:
+        engine.emit(RISKY)
+        approval = await engine.until(lambda: asked(engine))
+        pause = Pause(new_id("pa"), Scope.GLOBAL, "", "wait", "ann", time.time())
+        engine.record.add_pause(pause)
+        say(engine, approval.id, yes=True)
+        await engine.until(lambda: engine.told("refused: paused"))
+        engine.record.end_pause(pause.id, time.time())
+        engine.record.post("rails_changed", {"what": ["resumed"]}, time.time())
+        await engine.until(lambda: engine.all_healed(1))
+        assert len(engine.record.approvals()) == 1
+        decided = [text for text in engine.texts(Kind.DECISION) if "rebuild" in text]
+    assert runner.playbooks == ["replace.yml"]
+    assert len(decided) == 1, "asking again is no news"
+
+
+async def test_autonomy_taken_back_binds_a_rung_that_waits(tmp_path: Path) -> None:
+    """A rule that lost its autonomy while its second solution was held up asks first."""
+    runner = MemoryRunner({"restart.yml": Reply(seconds=0.5), "replace.yml": heals(tmp_path)})
+    async with engine_inside(write_project(tmp_path), runner) as engine:
+        engine.emit({"down": "web1"})
+        await engine.until(lambda: runner.playbooks)
+        pause = Pause(new_id("pa"), Scope.GLOBAL, "", "let me look", "ann", time.time())
+        engine.record.add_pause(pause)
+        await engine.until(lambda: engine.healings()[0].waiting)
+        change = AutonomyChange(
+            new_id("au"),
+            "shop",
+            "something is down",
+            Autonomy.APPROVE,
+            Autonomy.AUTO,
+            "ask me first",
+            "ann",
+            time.time(),
+        )
+        engine.record.change_autonomy(change)
+        engine.record.end_pause(pause.id, time.time())
+        engine.record.post("rails_changed", {"what": ["resumed"]}, time.time())
+        approval = await engine.until(lambda: asked(engine))
+        assert approval.solution == "replace"
+        assert "replace.yml" not in runner.playbooks

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from selfheal.clock import SystemClock
 from selfheal.config import Rails
-from selfheal.daemon.reach import Reach
+from selfheal.daemon.reach import Reach, Touched
 from selfheal.model import Healing, Lock, Refusal, Refused, Stage, Verdict
 from selfheal.ports import Record
 from selfheal.rails import RailRequest
@@ -40,27 +40,33 @@ class ByHandGate(OpenGate):
         """See `ports.Gate.check`."""
         if healing.options.get("check"):
             return None  # nothing is changed, so there is nothing to guard
-        request = await self._request(healing, rung, stage)
+        now = SystemClock().now()
+        touched = await self._reach.of(healing, rung, now)
+        request = self._request(healing, rung, stage, now, touched)
         refused = check_rails(request, self._record, self._rails)
+        if refused is None and isinstance(touched, Refused) and not request.override:
+            refused = touched
         if refused is None:
-            self._record.admit(healing.id, request.solution, request.reach, request.now)
+            self._record.admit(healing.id, request.solution, request.reach, now)
             return None if self._wait else self._locked(healing, stage)
         if refused.verdict is Verdict.WAIT and not self._wait:
             return replace(refused, verdict=Verdict.STOP)
         return refused
 
-    async def _request(self, healing: Healing, rung: int, stage: Stage) -> RailRequest:
-        touched = await self._reach.of(healing, rung)
+    def _request(
+        self, healing: Healing, rung: int, stage: Stage, now: float, touched: Touched | Refused
+    ) -> RailRequest:
+        known = touched if isinstance(touched, Touched) else Touched()
         return RailRequest(
             stage=stage,
-            now=SystemClock().now(),
+            now=now,
             healing_id=healing.id,
             target=healing.resource,
             solution=healing.ladder[rung].name,
             rung=rung,
-            hosts=touched.hosts,
-            inventory=touched.inventory,
-            groups=touched.groups,
+            hosts=known.hosts,
+            inventory=known.inventory,
+            groups=known.groups,
             override=str(healing.options.get("override") or ""),
         )
 

@@ -12,13 +12,14 @@ from collections.abc import Callable
 from selfheal.approvals import Approvals
 from selfheal.clock import Clock
 from selfheal.config import Rails
-from selfheal.daemon.reach import Reach
+from selfheal.daemon.reach import Reach, Touched
 from selfheal.daemon.telling import tell_decision
 from selfheal.decision import Policy, decide_rung, refuse
 from selfheal.model import (
     Approval,
     ApprovalState,
     Autonomy,
+    Decision,
     Fault,
     FaultState,
     Healing,
@@ -59,23 +60,28 @@ class DecisionGate:
         self._rule_of = rule_of
         self._clock = clock
         # What was told last of each healing: one that waits is asked about again and again.
-        self._told: dict[str, tuple[int, Refusal | None]] = {}
+        self._decided: dict[str, tuple[int, bool]] = {}
+        self._refused: dict[str, tuple[int, Refusal]] = {}
 
     async def check(self, healing: Healing, rung: int, stage: Stage) -> Refused | None:
         """See `ports.Gate.check`."""
         fault = self._record.fault(healing.fault_id)
-        request = await self._request(healing, fault, rung, stage)
-        refused = _gone(fault) or check_rails(request, self._record, self._rails)
+        refused = _gone(fault)
+        if refused is None:
+            touched = await self._reach.of(healing, rung, self._clock.now())
+            request = self._request(healing, fault, rung, stage, _known(touched))
+            refused = check_rails(request, self._record, self._rails) or _unknown(touched)
         if refused is not None:
             self._tell_refused(healing, fault, rung, refused)
-        else:
-            self._record.admit(healing.id, request.solution, request.reach, request.now)
-        return refused
+            return refused
+        self._refused.pop(healing.id, None)
+        self._record.admit(healing.id, request.solution, request.reach, request.now)
+        return None
 
     async def consent(self, healing: Healing, rung: int) -> Refused | None:
         """See `ports.Gate.consent`."""
         fault = self._record.fault(healing.fault_id)
-        request = await self._request(healing, fault, rung, Stage.RUNG)
+        request = self._request(healing, fault, rung, Stage.RUNG, Touched())
         objection = needs_approval(request, self._record, self._rails)
         decision = decide_rung(
             fault,
@@ -86,7 +92,7 @@ class DecisionGate:
             self._clock.now(),
             [objection] if objection else [],
         )
-        if self._is_news(healing, rung, None):
+        if self._is_decided_anew(healing, rung, decision):
             tell_decision(self._record, decision, healing.id)
         if not decision.requires_approval:
             return None
@@ -98,7 +104,8 @@ class DecisionGate:
 
     def ended(self, healing: Healing) -> None:
         """A healing has ended: forget it, and let others be asked about again."""
-        self._told.pop(healing.id, None)
+        self._decided.pop(healing.id, None)
+        self._refused.pop(healing.id, None)
         self._approvals.withdraw(healing.id, "the healing has ended")
         self.changed.set()
 
@@ -107,10 +114,9 @@ class DecisionGate:
         self._approvals.withdraw(healing.id, "the fault is over")
         self.changed.set()
 
-    async def _request(
-        self, healing: Healing, fault: Fault, rung: int, stage: Stage
+    def _request(
+        self, healing: Healing, fault: Fault, rung: int, stage: Stage, touched: Touched
     ) -> RailRequest:
-        touched = await self._reach.of(healing, rung)
         rule = self._rule_of(fault.ruleset, fault.rule)
         return RailRequest(
             stage=stage,
@@ -128,14 +134,26 @@ class DecisionGate:
         )
 
     def _tell_refused(self, healing: Healing, fault: Fault, rung: int, refused: Refused) -> None:
-        if self._is_news(healing, rung, refused.reason):
+        news = (rung, refused.reason)
+        if self._refused.get(healing.id) != news:
+            self._refused[healing.id] = news
             solution, now = healing.ladder[rung], self._clock.now()
             decision = refuse(fault, refused.reason, [refused.detail], now, solution=solution)
             tell_decision(self._record, decision, healing.id)
 
-    def _is_news(self, healing: Healing, rung: int, reason: Refusal | None) -> bool:
-        known, self._told[healing.id] = self._told.get(healing.id), (rung, reason)
-        return known != (rung, reason)
+    def _is_decided_anew(self, healing: Healing, rung: int, decision: Decision) -> bool:
+        news = (rung, decision.requires_approval)
+        known, self._decided[healing.id] = self._decided.get(healing.id), news
+        return known != news
+
+
+def _known(touched: Touched | Refused) -> Touched:
+    return touched if isinstance(touched, Touched) else Touched()
+
+
+def _unknown(touched: Touched | Refused) -> Refused | None:
+    """Asked after the rails: a pause, or a storm, is the better reason."""
+    return touched if isinstance(touched, Refused) else None
 
 
 def _gone(fault: Fault) -> Refused | None:

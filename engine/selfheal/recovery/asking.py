@@ -23,7 +23,7 @@ class Go(Enum):
     AHEAD = "ahead"
     """It was allowed, and has begun on record."""
     AGAIN = "again"
-    """The record has changed meanwhile (somebody asks to stop): plan anew."""
+    """The world may have changed meanwhile (somebody asks to stop, a yes is over): plan anew."""
     HAND_ON = "hand_on"
     """The engine shuts down: leave the healing as it is."""
 
@@ -44,7 +44,9 @@ class Asking:
         self._draining = draining
 
     async def check(self, driven: Driven, rung: int, stage: Stage, begin: Begin) -> Go | Refused:
-        """Ask the rails until they say more than `not now`; `begin` records what is allowed."""
+        """Ask the rails until they say more than `not now`; `begin` records what is allowed.
+
+        A rung that had to wait is planned anew: a human's yes, or a rule's, may be over by then."""
         while True:
             healing = self._record.healing(driven.healing_id)
             async with self.deciding:
@@ -56,6 +58,8 @@ class Asking:
             self._note(healing, answer.reason, answer.detail, answer.until)
             if go := await self._nudged(driven, answer.until):
                 return go
+            if stage is Stage.RUNG:
+                return Go.AGAIN
 
     def _begun(self, healing: Healing, begin: Begin) -> Go:
         fresh = self._record.healing(healing.id)
