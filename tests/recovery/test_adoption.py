@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -23,13 +20,9 @@ from selfheal.model import (
     Validation,
     Verdict,
 )
-from selfheal.recovery import AnsibleRunner, SqliteRuntime
 from selfheal.recovery.executors import FAILS, HANGS, Reply
-from selfheal.recovery.executors.processes import marked_runs
-from selfheal.store import open_record
 
 from .gates import RuleGate, wait
-from .helpers import alive, eventually
 from .nouns import solution_of, step_of
 from .test_runtime import Engine, checks, submitted
 
@@ -195,141 +188,3 @@ async def test_a_service_that_holds_can_always_be_proven(engine: Engine) -> None
     await engine.clock.advance(3600)
     ended = await go_on(engine, healing, script={"p.yml": Reply()})
     assert ended.outcome is Outcome.HEALED
-
-
-# By real kills.
-
-ENGINE = """
-import asyncio, sys
-from pathlib import Path
-from selfheal.recovery import AnsibleRunner, SqliteRuntime
-from selfheal.store import open_record
-root = Path(sys.argv[1])
-async def main():
-    record = open_record(root / "state" / "record.db")
-    runner = AnsibleRunner(root, root / "state")
-    runtime = SqliteRuntime(record, runner, known_hosts=runner.hosts, hosts_of=runner.hosts_of)
-    await runtime.resume()
-    await asyncio.Event().wait()
-asyncio.run(main())
-"""
-
-
-class Site:
-    """A project whose playbooks leave traces, and engines that can be killed."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        (root / "playbooks").mkdir()
-        (root / "inventory").write_text("web1 ansible_connection=local\n")
-        self.record = open_record(root / "state" / "record.db")
-
-    def playbook(self, name: str, task: str) -> None:
-        text = f"- hosts: web1\n  gather_facts: false\n  tasks:\n    - shell: {task}\n"
-        (self.root / "playbooks" / name).write_text(text)
-
-    def trace(self, name: str) -> str:
-        path = self.root / name
-        return path.read_text().strip() if path.exists() else ""
-
-    async def killed(self, when: Any) -> None:
-        """Run an engine on the record until `when` holds, then kill -9."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", ENGINE, str(self.root), stdin=asyncio.subprocess.DEVNULL
-        )
-        try:
-            await eventually(when, within=60)
-        finally:
-            process.kill()
-            await process.wait()
-
-    async def healed(self, healing: Healing) -> Healing:
-        """Let this process be the next engine."""
-        runner = AnsibleRunner(self.root, self.root / "state", grace=0.5)
-        runtime = SqliteRuntime(
-            self.record, runner, known_hosts=runner.hosts, hosts_of=runner.hosts_of, poll=0.05
-        )
-        await runtime.resume()
-        async with asyncio.timeout(60):
-            ended = await runtime.finished(healing.id)
-        await runtime.drain()
-        return ended
-
-    def running(self, healing: Healing) -> str:
-        """Return the ident of the run that is open on record."""
-        attempts = self.record.healing(healing.id).attempts
-        runs = [run for one in attempts for run in one.steps if run.state is StepState.RUNNING]
-        return runs[0].ident if runs else ""
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Any:
-    if not os.environ.get("CI"):  # in CI its absence is a failure
-        pytest.importorskip("ansible", reason="ansible-core is not installed")
-    site = Site(tmp_path)
-    yield site
-    site.record.close()
-
-
-def by_ansible(site: Site) -> Healing:
-    holds = Validation("command", {"argv": ["test", "-s", str(site.root / "ran")]}, within=1.0)
-    healing = submitted(solution_of("fix", validate=(holds,)))
-    site.playbook("fix.undo.yml", f"echo undone >> {site.root}/undone")
-    site.record.add_healing(healing)
-    return healing
-
-
-async def test_killed_in_the_middle_it_is_unknown_and_nothing_runs_twice(site: Site) -> None:
-    """kill -9 while the playbook sleeps: its processes are gone, the proof decides."""
-    site.playbook("fix.yml", f"echo $$ >> {site.root}/ran; exec sleep 600")
-    healing = by_ansible(site)
-    await site.killed(lambda: site.trace("ran") != "")
-    ended = await site.healed(healing)
-    (run,) = [one for one in ended.attempts[0].steps if one.kind is StepKind.STEP]
-    assert (run.state, ended.outcome) == (StepState.UNKNOWN, Outcome.HEALED)
-    (pid,) = site.trace("ran").split()
-    assert not alive(int(pid))
-    assert site.record.locks() == []
-
-
-async def test_an_orphan_is_ended_and_told(site: Site) -> None:
-    """A process of the playbook that survived its engine is found by its mark and ended."""
-    orphan = f"setsid sleep 600 >/dev/null 2>&1 & echo $! > {site.root}/orphan"
-    site.playbook("fix.yml", f"'{orphan}; echo $$ >> {site.root}/ran; exec sleep 600'")
-    healing = by_ansible(site)
-    await site.killed(lambda: site.trace("ran") != "")
-    pid = int(site.trace("orphan"))
-    assert alive(pid)
-    ended = await site.healed(healing)
-    assert not alive(pid)
-    assert marked_runs(site.root / "state" / "runner" / "artifacts") == {}
-    story = [entry.text for entry in site.record.entries(healing_id=healing.id)]
-    assert any("that the dead engine had left running" in line for line in story), story
-    assert ended.outcome is Outcome.HEALED
-
-
-async def test_killed_after_its_end_it_is_adopted(site: Site) -> None:
-    """The playbook ended, and the engine died before it could note it: it is not run again."""
-    site.playbook("fix.yml", f"echo one >> {site.root}/ran")
-    healing = by_ansible(site)
-    assert site.record.start_healing(healing.id, 1.0)
-
-    def is_over() -> bool:
-        ident = site.running(healing)
-        folder = site.root / "state" / "runner" / "artifacts" / ident
-        return bool(ident) and (folder / "rc").exists() and (folder / "rc").read_text() == "0"
-
-    # Only the end of the step is kept from the record: the artifact shows it, nothing else does.
-    site.record.db.execute(
-        "CREATE TRIGGER no_end BEFORE UPDATE OF state ON steps "
-        "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
-    )
-    await site.killed(is_over)
-    site.record.db.execute("DROP TRIGGER no_end")
-    assert site.running(healing)
-    ended = await site.healed(healing)
-    assert (ended.outcome, site.trace("ran")) == (Outcome.HEALED, "one")
-    (run,) = [one for one in ended.attempts[0].steps if one.kind is StepKind.STEP]
-    assert (run.state, run.rc) == (StepState.SUCCESSFUL, 0)
-    tasks = site.record.tasks(run.ident)
-    assert [task.status for task in tasks] == ["changed"]

@@ -137,6 +137,9 @@ async def test_a_playbook_that_had_ended_is_adopted_and_not_run_again(site: Site
         assert healing.outcome is Outcome.HEALED
         assert states(healing) == [StepState.SUCCESSFUL]
         assert site.did == ["step"]
+    tasks = site.record.tasks(healing.attempts[0].steps[0].ident)
+    assert [task.status for task in tasks] == ["failed" if rc else "changed"]
+    assert site.record.locks() == []
     [text] = [text for text in site.told(Kind.STEP) if "had ended before" in text]
     assert text.startswith("step 1 (one) had ended before the engine was back")
 

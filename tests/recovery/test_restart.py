@@ -1,17 +1,16 @@
-"""What a restart of the engine means for time limits, proofs and rollbacks under way."""
+"""What a restart of the engine means for time limits, stops and the order of healings."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from selfheal.model import Healing, Kind, Outcome, PlaybookResult, StepKind, StepState, Validation
+from selfheal.model import Healing, Kind, Outcome, PlaybookResult, StepKind, StepState
 from selfheal.recovery import SqliteRuntime
-from selfheal.recovery.executors import FAILS, HANGS, Reply
+from selfheal.recovery.executors import HANGS, Reply
 
 from .nouns import solution_of, step_of
 from .test_runtime import Engine, checks, submitted
@@ -61,97 +60,6 @@ async def test_a_step_of_a_dead_engine_never_runs_on(engine: Engine) -> None:
     runs = [run for run in ended.attempts[0].steps if run.kind is StepKind.STEP]
     assert [run.state for run in runs] == [StepState.UNKNOWN, StepState.SUCCESSFUL]
     assert [request.timeout for request in engine.runner.requests[:1]] == [20.0]
-
-
-@pytest.mark.parametrize(
-    ("stable_for", "gone", "left"), [(0.0, 20.0, 10.0), (0.0, 300.0, 0.0), (8.0, 25.0, 0.0)]
-)
-async def test_a_validation_has_the_time_that_was_left(
-    engine: Engine, stable_for: float, gone: float, left: float
-) -> None:
-    """`within` goes on over the restart: what never holds is given up when it would have been.
-    With `stable_for` it ends as soon as no proof can be complete any more."""
-    check = Validation(
-        "playbook",
-        {"name": "proof.yml"},
-        within=30.0,
-        stable_for=stable_for,
-        interval=1.0,
-        timeout=60.0,
-    )
-    healing, first = (
-        submitted(solution_of("one", validate=(check,))),
-        engine.start({"proof.yml": FAILS}),
-    )
-    await begin(engine, first, healing, "proof.yml")
-    began = engine.clock.now()
-    await engine.clock.advance(min(gone, 20.0))
-    await first.abort()
-    await engine.clock.advance(gone - min(gone, 20.0))
-    second = engine.start({"proof.yml": FAILS})
-    await second.resume()
-    ended = await engine.carry_on(second, healing)
-    assert ended.outcome is Outcome.ROLLED_BACK
-    [attempt] = ended.attempts
-    assert attempt.validations is not None
-    [result] = attempt.validations
-    assert result.ended_at - began == pytest.approx(gone + left, abs=2.0)
-    assert result.tries >= 1
-
-
-async def test_what_holds_after_a_restart_is_proven_however_late(engine: Engine) -> None:
-    """With hardly any time left, a proof that holds from now on is let complete."""
-    check = Validation(
-        "playbook", {"name": "proof.yml"}, within=30.0, stable_for=10.0, timeout=60.0
-    )
-    healing, first = (
-        submitted(solution_of("one", validate=(check,))),
-        engine.start({"proof.yml": FAILS}),
-    )
-    await begin(engine, first, healing, "proof.yml")
-    await first.abort()
-    await engine.clock.advance(3600)
-    second = engine.start()
-    await second.resume()
-    began = engine.clock.now()
-    ended = await engine.carry_on(second, healing)
-    assert ended.outcome is Outcome.HEALED
-    assert engine.clock.now() - began == pytest.approx(10.0, abs=1.0)
-
-
-@pytest.mark.parametrize(
-    ("end", "outcome", "state"),
-    [
-        (None, Outcome.ROLLBACK_FAILED, StepState.UNKNOWN),
-        (StepState.CANCELLED, Outcome.ROLLBACK_FAILED, StepState.UNKNOWN),
-        (StepState.FAILED, Outcome.ROLLBACK_FAILED, StepState.FAILED),
-        (StepState.TIMEOUT, Outcome.ROLLBACK_FAILED, StepState.TIMEOUT),
-        (StepState.SUCCESSFUL, Outcome.ROLLED_BACK, StepState.SUCCESSFUL),
-    ],
-)
-async def test_a_rollback_of_a_dead_engine_is_adopted_or_has_failed(
-    engine: Engine, end: StepState | None, outcome: Outcome, state: StepState
-) -> None:
-    """What its artifact shows counts; without one it failed. It is never begun a second time."""
-    ladder = (solution_of("one"), solution_of("two"))
-    healing, first = submitted(*ladder), engine.start({"one.yml": FAILS, "one.undo.yml": HANGS})
-    await begin(engine, first, healing, "one.undo.yml")
-    await first.abort()
-    undo = engine.runner.requests[-1].ident
-    [step] = engine.runner.artifacts.values()
-    left = {step.ident: step}
-    if end is not None:
-        rc = {StepState.SUCCESSFUL: 0, StepState.FAILED: 2}.get(end)
-        left[undo] = replace(step, ident=undo, state=end, rc=rc)
-    second = engine.start({"two.yml": FAILS})
-    engine.runner.artifacts.update(left)
-    await second.resume()
-    ended = await engine.carry_on(second, healing)
-    assert ended.outcome is outcome
-    assert [run.state for run in ended.attempts[0].steps] == [StepState.FAILED, state]
-    assert "one.undo.yml" not in engine.runner.playbooks
-    begun_again = "two.yml" in engine.runner.playbooks
-    assert begun_again is (outcome is Outcome.ROLLED_BACK)
 
 
 async def test_a_negative_exit_code_is_a_kill_and_no_answer(engine: Engine) -> None:

@@ -23,6 +23,7 @@ from selfheal.model import (
     Refusal,
     Severity,
     Solution,
+    Stage,
     StepKind,
     StepState,
     TaskResult,
@@ -35,7 +36,7 @@ from selfheal.recovery.executors import FAILS, HANGS, Reply
 from selfheal.recovery.story import Story
 from selfheal.store import open_record
 
-from .gates import HookGate
+from .gates import HookGate, RuleGate, wait
 from .nouns import healing_of, solution_of, step_of
 
 NEVER = Validation("tcp", {"address": "127.0.0.1:1"}, within=0.0)
@@ -420,6 +421,25 @@ async def test_stop_asked_for_by_another_process(engine: Engine) -> None:
     ended = await engine.carry_on(runtime, healing)
     assert ended.outcome is Outcome.ROLLED_BACK
     assert "the CLI" in ended.reason
+
+
+async def test_a_stop_asked_for_elsewhere_while_a_step_waits_for_its_place(engine: Engine) -> None:
+    """One place, and two healings past the gate: the second is stopped before it had its turn."""
+    gate = RuleGate(lambda healing, rung, stage: wait() if stage is Stage.RUNG else None)
+    script = {"one.yml": Reply(seconds=10), "two.yml": Reply(seconds=10)}
+    runtime = engine.start(dict(script), gate=gate, max_parallel=1, poll=3600.0)
+    both = [submitted(solution_of(name), resource=name) for name in ("one", "two")]
+    for healing in both:
+        await runtime.submit(healing)
+    await engine.until(
+        lambda: len({one for one, _, stage in gate.asked if stage is Stage.RUNG}) == 2
+    )
+    gate.now(lambda healing, rung, stage: None)
+    await engine.until(lambda: len(engine.runner.playbooks) == 1)
+    [late] = [one for one in both if f"{one.resource}.yml" not in engine.runner.playbooks]
+    engine.record.request_stop(late.id, "the CLI")
+    await engine.until(lambda: engine.record.healing(late.id).outcome is not None)
+    assert f"{late.resource}.yml" not in engine.runner.playbooks
 
 
 async def test_stop_while_validating_and_while_waiting(engine: Engine) -> None:
