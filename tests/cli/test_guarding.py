@@ -192,7 +192,10 @@ def test_autonomy(project: Path, record: SqliteRecord) -> None:
     rulebook = project / "rulebooks" / "web.yml"
     rulebook.write_text(RULEBOOK.replace("approve", "suggest"))
     [row] = data_of("autonomy", "list", "-p", project)
-    assert (row["now"], row["changed_by"]) == ("suggest", "")
+    assert (row["written"], row["now"], row["changed_by"]) == ("suggest", "suggest", "the engine")
+    rulebook.write_text(RULEBOOK.replace("approve", "auto"))
+    [row] = data_of("autonomy", "list", "-p", project)
+    assert (row["written"], row["now"]) == ("auto", "approve"), "no engine has taken it up"
 
 
 @pytest.mark.parametrize(

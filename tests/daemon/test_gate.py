@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from selfheal.approvals import answer
+from selfheal.config import load_project
 from selfheal.daemon.closing import close_by_hand
 from selfheal.daemon.reach import Reach
 from selfheal.errors import ExecutionError
@@ -365,3 +366,42 @@ async def test_autonomy_taken_back_binds_a_rung_that_waits(tmp_path: Path) -> No
         approval = await engine.until(lambda: asked(engine))
         assert approval.solution == "replace"
         assert "replace.yml" not in runner.playbooks
+
+
+async def test_a_question_about_what_is_over_is_taken_back_at_the_start(tmp_path: Path) -> None:
+    """An engine that died between the end of a healing and its clearing up leaves nobody asked.
+
+    The moment is too short to hit with a kill: the record is written as it stands then."""
+    folder = write_project(tmp_path)
+    async with engine_inside(folder, MemoryRunner()) as engine:
+        engine.emit(RISKY)
+        approval = await engine.until(lambda: asked(engine))
+    record = open_record(load_project(folder).database)
+    record.end_healing(approval.healing_id, Outcome.FAILED, "a test", time.time())
+    record.close()
+    async with engine_inside(folder, MemoryRunner()) as engine:
+        assert engine.record.approval(approval.id).state is ApprovalState.WITHDRAWN
+
+
+async def reloaded(engine: Inside, rules: str) -> None:
+    """Edit the rulebook and wait until the engine has taken it up."""
+    before = len([text for text in engine.texts() if text.startswith("reloaded")])
+    (engine.folder / "rulebooks" / "shop.yml").write_text(rules)
+    engine.record.post("reload", {}, time.time())
+    await engine.until(
+        lambda: len([text for text in engine.texts() if text.startswith("reloaded")]) > before
+    )
+
+
+async def test_a_reload_ends_what_was_set_for_good(tmp_path: Path) -> None:
+    """Autonomy set beside the rulebook does not come back when the rulebook does."""
+    runner = MemoryRunner({"restart.yml": heals(tmp_path)})
+    async with engine_inside(write_project(tmp_path, with_autonomy("approve")), runner) as engine:
+        trust = (Autonomy.AUTO, Autonomy.APPROVE, "it works", "ann", time.time())
+        change = AutonomyChange(new_id("au"), "shop", "something is down", *trust)
+        engine.record.change_autonomy(change)
+        await reloaded(engine, with_autonomy("observe"))
+        await reloaded(engine, with_autonomy("approve"))
+        engine.emit({"down": "web1"})
+        assert await engine.until(lambda: asked(engine))
+    assert runner.playbooks == []

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfheal.model import Autonomy, AutonomyChange, Outcome, Refusal, Verdict, new_id
-from selfheal.rails import demotion, needs_approval, new_promotion, promotion
+from selfheal.rails import (
+    current_level,
+    demotion,
+    needs_approval,
+    new_promotion,
+    promotion,
+    rewritten,
+)
 from selfheal.rails.autonomy import wilson_lower_bound
 
 from .conftest import Build
@@ -60,13 +67,43 @@ def test_the_default_is_for_rules_that_say_nothing(build: Build) -> None:
     assert world.ask(world.by_hand("web3")) is None, "people decide for themselves"
 
 
-def test_what_an_operator_sets_holds_until_the_rulebook_is_edited(build: Build) -> None:
-    """Editing the rule is the later word; other rules are not touched."""
+def edit(world: World, written: Autonomy) -> None:
+    """An engine takes up the rulebook with that level."""
+    change = rewritten(*RULE, written, world.record, world.config, world.now)
+    if change:
+        world.record.change_autonomy(change)
+
+
+def test_an_edit_that_an_engine_takes_up_is_the_later_word(build: Build) -> None:
+    """It ends what was set, for good: going back to the first word revives nothing."""
+    world = build()
+    set_(world, Autonomy.AUTO, written=Autonomy.APPROVE)
+    edit(world, Autonomy.APPROVE)
+    request = world.request(world.healing(), autonomy=Autonomy.APPROVE)
+    assert needs_approval(request, world.record, world.config) == ""
+    for written in (Autonomy.OBSERVE, Autonomy.APPROVE):
+        edit(world, written)
+        change = world.record.autonomy(*RULE)
+        assert change
+        assert (change.level, change.who) == (written, "")
+    assert needs_approval(request, world.record, world.config)
+
+
+@pytest.mark.parametrize("level", Autonomy, ids=lambda one: one.value)
+@pytest.mark.parametrize("written", Autonomy, ids=lambda one: one.value)
+def test_until_it_is_taken_up_the_stricter_holds(level: Autonomy, written: Autonomy) -> None:
+    """What an operator says binds at once, whatever an edited rulebook on the disk says."""
+    other = next(one for one in Autonomy if one is not written)
+    change = AutonomyChange("au-1", *RULE, level, other, "stop it", "ann", 1.0)
+    assert current_level(change, written).level == min(level.level, written.level)
+
+
+def test_what_an_operator_sets_holds(build: Build) -> None:
+    """After a restart as well; other rules are not touched, and it can be set again."""
     world = build()
     set_(world, Autonomy.SUGGEST)
     healing = world.healing()
     assert world.ask(healing)
-    assert world.ask(healing, autonomy=Autonomy.APPROVE) is None
     world.restart()
     assert world.ask(healing)
     assert world.ask(world.healing("web2", world.fault("web2", rule="slow"))) is None

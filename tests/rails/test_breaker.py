@@ -142,3 +142,14 @@ def test_a_rollback_that_failed_counts_whoever_stopped_it(build: Build) -> None:
     assert world.ask(world.healing())
     assert demotion("web", "down", None, world.record, world.config, world.now)
     assert world.record.solution_record("restart").usage_count == 3
+
+
+def test_a_clock_set_back_keeps_no_breaker_open_for_the_whole_jump(build: Build) -> None:
+    """Failures that lie in the future by now are no reason to rest until then."""
+    world = build(breaker={"failures": 2, "within": "1h", "rest": "30m"})
+    world.pass_(30 * 86400)
+    for _ in range(2):
+        world.run(outcome=Outcome.FAILED)
+    assert world.ask(world.healing())
+    world.pass_(-30 * 86400)
+    assert world.ask(world.healing("web2")) is None

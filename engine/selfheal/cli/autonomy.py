@@ -44,7 +44,7 @@ def list_(folder: Path, output: str) -> None:
 def set_(rule: str, level: str, ruleset: str, reason: str, folder: Path) -> None:
     """Let RULE do as much as LEVEL from now on.
 
-    It holds until it is set again, or until the rule's `autonomy` in the rulebook is edited.
+    It holds until it is set again, or until an engine takes up another `autonomy` of the rule.
     """
     project = load_project(folder)
     where, found = _find(project, rule, ruleset)
@@ -80,8 +80,6 @@ def _row(record: Record, project: Project, ruleset: Ruleset, rule: Rule) -> dict
 
     written = _written(project, rule)
     change = record.autonomy(ruleset.name, rule.name)
-    if change is not None and change.written is not written:
-        change = None
     proposal = promotion(ruleset.name, rule.name, written, record, project.config.rails)
     return {
         "ruleset": ruleset.name,

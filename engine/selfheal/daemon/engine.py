@@ -145,10 +145,12 @@ class Engine:
         state, parts = self._project.state, self._parts
         reclaim(self._record, state, self._clock.now())
         parts.notifier.start()
+        parts.watchers.rulebooks_loaded(self._current.edition.rulesets)
         await parts.runtime.resume()
         # Orphans have been ended, and nothing of ours runs before the next await.
         scrub_leftovers(state, self._options.secrets.mask)
         await parts.healer.resume()
+        parts.approvals.withdraw_leftovers()
         await self._rulesets.start(self._source_failed)
 
     def _api(self) -> contextlib.AbstractAsyncContextManager[Any]:
@@ -208,6 +210,7 @@ class Engine:
         await old.hand_over(new, self._retiring)
         self._retiring.append(old)
         self._current.edition, self._rulesets = edition, new
+        self._parts.watchers.rulebooks_loaded(edition.rulesets)
         await new.start(self._source_failed)
         self._spawn(self._retire(old))
         self._record.tell(Kind.ENGINE, f"reloaded: {_counts(edition)}")
@@ -328,6 +331,8 @@ class Engine:
         finally:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.remove_signal_handler(number)
+            # There is nothing left to reload, and that is no reason to die of the wish.
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def _reload_asked(self) -> None:
         """SIGHUP. While the engine starts, or stands by, nothing runs that could be replaced."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from selfheal.clock import Clock
 from selfheal.config import Rails
 from selfheal.daemon.reach import Inventory
 from selfheal.errors import ExecutionError, StoreError
-from selfheal.model import Fault, Healing, Kind, Rule
+from selfheal.model import Fault, Healing, Kind, Rule, Ruleset
 from selfheal.ports import Notifier, Record
-from selfheal.rails import demotion, new_promotion, watch_storm
+from selfheal.rails import demotion, new_promotion, rewritten, watch_storm
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,19 @@ class Watchers:
         fault = self._record.fault(healing.fault_id)
         if fault.rule and not await self._demoted(fault):
             await self._promoted(fault)
+
+    def rulebooks_loaded(self, rulesets: Iterable[Ruleset]) -> None:
+        """Note what an edit has made of rules whose autonomy was changed beside the rulebook."""
+        now = self._clock.now()
+        for ruleset in rulesets:
+            for rule in ruleset.rules:
+                change = rewritten(
+                    ruleset.name, rule.name, rule.autonomy, self._record, self._rails, now
+                )
+                if change is not None:
+                    self._record.change_autonomy(change)
+                    text = f"rule “{rule.name}” of “{ruleset.name}”: {change.reason}"
+                    self._record.tell(Kind.RAIL, text)
 
     async def _look(self) -> None:
         try:

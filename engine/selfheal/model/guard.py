@@ -125,7 +125,7 @@ class AutonomyChange:
     level: Autonomy
     """What it may do from then on."""
     written: Autonomy
-    """What the rulebook, or the default, said then: when that is edited, this no longer holds."""
+    """What the rulebook, or the default, said then; another word, once taken up, ends this."""
     reason: str
     """Why; of a demotion the evidence in one sentence."""
     who: str

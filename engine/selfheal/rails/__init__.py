@@ -7,6 +7,7 @@ from selfheal.rails.autonomy import (
     needs_approval,
     new_promotion,
     promotion,
+    rewritten,
 )
 from selfheal.rails.pipeline import RAILS, Rail, check
 from selfheal.rails.request import RailRequest
@@ -24,5 +25,6 @@ __all__ = [
     "needs_approval",
     "new_promotion",
     "promotion",
+    "rewritten",
     "watch_storm",
 ]

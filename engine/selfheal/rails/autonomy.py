@@ -71,8 +71,38 @@ def level_of(request: RailRequest, record: RailRecord, config: Rails) -> Autonom
 
 
 def current_level(change: AutonomyChange | None, written: Autonomy) -> Autonomy:
-    """A change holds until what is written in the rulebook, or the default, is edited."""
-    return change.level if change and change.written is written else written
+    """A change holds until an engine has taken up another word (see `rewritten`).
+
+    As long as the rulebook it was made against is not the one that is asked about, which happens
+    between an edit and its reload, the stricter of the two holds."""
+    if change is None:
+        return written
+    if change.written is written:
+        return change.level
+    return min(change.level, written, key=lambda one: one.level)
+
+
+def rewritten(
+    ruleset: str, rule: str, written: Autonomy | None, record: RailRecord, config: Rails, now: float
+) -> AutonomyChange | None:
+    """Return the change, to be recorded, that an edit of the rulebook or the default makes.
+
+    To be asked when an engine takes up rulebooks: the later word counts, and what held before
+    does not come back when the earlier word does."""
+    written = written or config.autonomy.default
+    change = record.autonomy(ruleset, rule)
+    if change is None or change.written is written:
+        return None
+    return AutonomyChange(
+        id=new_id("au"),
+        ruleset=ruleset,
+        rule=rule,
+        level=written,
+        written=written,
+        reason=f"the rulebook says {written.value} now; it said {change.written.value}",
+        who="",
+        at=now,
+    )
 
 
 def demotion(

@@ -24,7 +24,7 @@ def breaker(request: RailRequest, record: RailRecord, config: Rails) -> Refused 
     if not found.tripped or found.last is None:
         return None
     rested = request.now - found.last
-    if rested < settings.rest:
+    if 0.0 <= rested < settings.rest:  # a clock that was set back makes no rest longer
         left = format_duration(settings.rest - rested)
         return _open(f"{request.solution} failed {found.number} times and rests for {left} more")
     probes = Key(solution=request.solution)
