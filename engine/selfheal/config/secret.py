@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -10,6 +11,13 @@ from pydantic import Field, model_validator
 
 from selfheal.errors import ConfigError, Problem
 from selfheal.strict import Strict, refusal
+
+Learn = Callable[[str], None]
+"""Is told each secret that was read, before anybody uses it: from then on it is hidden."""
+
+
+def tell_nobody(secret: str) -> None:
+    """Learn nothing: whoever reads the secret does not show it."""
 
 
 class Secret(Strict):
@@ -26,8 +34,15 @@ class Secret(Strict):
             raise refusal("a secret is read from one place", "write {file: PATH} or {env: NAME}")
         return self
 
-    def read(self, root: Path = Path()) -> str:
-        """Return the secret; a relative path is taken from `root`. Raises ConfigError."""
+    def read(self, root: Path = Path(), learn: Learn = tell_nobody) -> str:
+        """Return the secret, which `learn` was told; a relative path is taken from `root`.
+
+        Raises ConfigError."""
+        secret = self._content(root)
+        learn(secret)
+        return secret
+
+    def _content(self, root: Path) -> str:
         if self.env and self.env in os.environ:
             return os.environ[self.env]
         path = self.file or os.environ.get(f"{self.env}_FILE", "")
@@ -43,6 +58,6 @@ class Secret(Strict):
             ) from error
 
 
-def read_value(value: str | Secret, root: Path = Path()) -> str:
-    """Return the text, or the secret it refers to. Raises ConfigError."""
-    return value.read(root) if isinstance(value, Secret) else value
+def read_value(value: str | Secret, root: Path = Path(), learn: Learn = tell_nobody) -> str:
+    """Return the text, or the secret it refers to, which `learn` was told. Raises ConfigError."""
+    return value.read(root, learn) if isinstance(value, Secret) else value

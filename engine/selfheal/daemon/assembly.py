@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from selfheal.actions import Services, ShutdownKind, controller_from_env
 from selfheal.approvals import Approvals, Links, load_key
@@ -13,6 +14,7 @@ from selfheal.config import Project
 from selfheal.daemon.current import Current
 from selfheal.daemon.gate import DecisionGate
 from selfheal.daemon.healer import Healer
+from selfheal.daemon.known_secrets import learn_read
 from selfheal.daemon.leases import death_of_holders, engine_holder
 from selfheal.daemon.masked_output import MaskedNotifier
 from selfheal.daemon.reach import Reach
@@ -21,6 +23,7 @@ from selfheal.decision import Policy
 from selfheal.masking import Secrets
 from selfheal.model import Outcome
 from selfheal.notification import build_notifier
+from selfheal.notification.for_person import nothing_extra
 from selfheal.ports import Record
 from selfheal.recovery import AnsibleRunner, LiveVariables, SqliteRuntime
 
@@ -152,8 +155,10 @@ class Stages:
 def _notifier(
     project: Project, record: Record, secrets: Secrets, clock: Clock, links: Links | None
 ) -> MaskedNotifier:
-    extra = {"extra": links.text} if links else {}
-    notifier = build_notifier(project.config.notify, record, clock, project.root, **extra)
+    extra = links.text if links else nothing_extra
+    learn = partial(learn_read, secrets, place="notify")
+    config, root = project.config.notify, project.root
+    notifier = build_notifier(config, record, clock, root, extra=extra, learn=learn)
     return MaskedNotifier(notifier, secrets)
 
 

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -21,7 +22,8 @@ from selfheal.errors import ConfigError, Problem
 from selfheal.masking import SHORTEST, Secrets, looks_secret
 
 _CONNINFO = re.compile(r"\bpassword\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\S+))")
-_TOKEN_IN_PATH = re.compile(r"(?=.*\d)[\w-]{16,}", re.ASCII)
+# Chat services put the token into the path.
+_TOKEN_IN_PATH = re.compile(r"(?=.*\d)[\w:@~%+=-]{16,}", re.ASCII)
 _ENVIRONMENT = ("EDA_CONTROLLER_TOKEN", "EDA_CONTROLLER_PASSWORD", "SELFHEAL_LINK_KEY")
 
 
@@ -39,10 +41,7 @@ def learn_project(secrets: Secrets, project: Project) -> None:
         secrets.learn(_content(project.root / path), f"{place}: {name}")
     for webhook in config.notify.webhooks:
         url = webhook.url if isinstance(webhook.url, str) else ""
-        for part in urlsplit(url).path.split("/"):
-            # Chat services put the token into the path.
-            if _TOKEN_IN_PATH.fullmatch(part):
-                secrets.learn_named({"token": part}, f"{place}: notify.webhooks")
+        secrets.learn_named({"token": list(_in_path(url))}, f"{place}: notify.webhooks")
     for variable in _ENVIRONMENT:
         secrets.learn(os.environ.get(variable, ""), f"environment variable {variable}")
 
@@ -54,6 +53,12 @@ def learn_arguments(secrets: Secrets, args: Any, place: str) -> None:
         for found in _within(text):
             if len(found) >= SHORTEST and "{{" not in found:
                 secrets.learn_named({"password": found}, place)
+
+
+def learn_read(secrets: Secrets, text: str, place: str) -> None:
+    """Learn what was just read from a secret's file or variable; of a URL its parts as well."""
+    found = [part for part in (*_within(text), *_in_path(text)) if len(part) >= SHORTEST]
+    secrets.learn_named({"token": [text, *found]}, place)
 
 
 def file_or_environment(name: str, environ: Mapping[str, str], secrets: Secrets) -> str:
@@ -84,8 +89,7 @@ def _learn_hidden(secrets: Secrets, value: Any, root: Path, place: str) -> None:
         secrets.learn(value, place)
     elif isinstance(value, Secret):
         with suppress(ConfigError):  # whoever needs it says that it can't be read
-            text = value.read(root)
-            secrets.learn_named({"token": text}, place)
+            value.read(root, partial(learn_read, secrets, place=place))
     elif isinstance(value, BaseModel | Mapping):
         for name, part in value.items() if isinstance(value, Mapping) else value:
             _learn_hidden(secrets, part, root, f"{place}: {name}")
@@ -137,3 +141,10 @@ def _within(text: str) -> Iterator[str]:
         yield from (value for name, value in parse_qsl(parts.query) if looks_secret(name))
     elif match := _CONNINFO.search(text):
         yield match[1] or match[2] or ""
+
+
+def _in_path(url: str) -> Iterator[str]:
+    """Tokens in the path of a URL, with or without its scheme."""
+    with suppress(ValueError):
+        parts = urlsplit(url).path.split("/")
+        yield from (part for part in parts if _TOKEN_IN_PATH.fullmatch(part))

@@ -8,27 +8,30 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from selfheal.config import SmtpTarget
+from selfheal.config.secret import Learn, tell_nobody
 from selfheal.model import Notification
 from selfheal.notification.sending import Send, Undeliverable
 
 
-def smtp_sender(target: SmtpTarget, root: Path = Path()) -> Send:
+def smtp_sender(target: SmtpTarget, root: Path = Path(), learn: Learn = tell_nobody) -> Send:
     """Return a sender that mails subject and body; raises what smtplib raises.
+
+    `learn` is told the password each time it is read.
 
     The Message-ID is made of the notification's id: a mail that arrives twice has the same."""
 
     async def send(told: Notification) -> None:
-        await asyncio.to_thread(_deliver, target, told, root)
+        await asyncio.to_thread(_deliver, target, told, root, learn)
 
     return send
 
 
-def _deliver(target: SmtpTarget, told: Notification, root: Path) -> None:
+def _deliver(target: SmtpTarget, told: Notification, root: Path, learn: Learn) -> None:
     with smtplib.SMTP(target.host, target.port, timeout=target.timeout) as server:
         if target.starttls:
             server.starttls()
         if target.user and target.secret:
-            server.login(target.user, target.secret.read(root))
+            server.login(target.user, target.secret.read(root, learn))
         try:
             server.send_message(_mail(target, told))
         except smtplib.SMTPDataError as error:
