@@ -24,6 +24,7 @@ from selfheal.model import (
 )
 from selfheal.ports import Timeline
 
+_MOST_NAMED = 10
 _WORD = {
     StepKind.STEP: "step",
     StepKind.ROLLBACK: "rollback of step",
@@ -89,7 +90,9 @@ class Story:
     def rung_begun(self, attempt: Attempt, solution: Solution) -> None:
         of = f"rung {attempt.rung + 1} of {len(self._healing.ladder)}"
         if attempt.hosts:
-            of += f", batch {attempt.batch + 1} ({', '.join(attempt.hosts[:10])})"
+            more = ", …" if len(attempt.hosts) > _MOST_NAMED else ""
+            named = ", ".join(attempt.hosts[:_MOST_NAMED])
+            of += f", batch {attempt.batch + 1} ({named}{more})"
         self._tell(
             Kind.ATTEMPT,
             f"{of}: {solution.name} ({_words(solution.strategy)}, risk {solution.risk.value})",
