@@ -39,6 +39,7 @@ from selfheal.model import (
 from selfheal.recovery import LiveVariables
 from selfheal.recovery.executors import MemoryRunner
 from selfheal.recovery.executors.memory import FAILS, Reply
+from selfheal.store import open_record
 
 from .hook import listening
 from .support import RULES, Inside, engine_inside, write_project
@@ -405,3 +406,30 @@ async def test_a_reload_ends_what_was_set_for_good(tmp_path: Path) -> None:
         engine.emit({"down": "web1"})
         assert await engine.until(lambda: asked(engine))
     assert runner.playbooks == []
+
+
+async def test_a_reload_takes_up_rails_and_policy(tmp_path: Path) -> None:
+    """A window that is written into selfheal.yml holds from the reload on, like its policy."""
+    folder, runner = write_project(tmp_path), MemoryRunner({"restart.yml": heals(tmp_path)})
+    async with engine_inside(folder, runner) as engine:
+        always = {"name": "all year", "time_intervals": [{"years": ["2020:2099"]}]}
+        write_project(tmp_path, rails={"maintenance": [always]})
+        await reloaded(engine, RULES)
+        engine.emit({"down": "web1"})
+        await engine.until(lambda: engine.told("refused: maintenance"))
+        assert runner.playbooks == []
+        write_project(tmp_path, approval={"risk": "low", "approvers": ["ann"]})
+        await reloaded(engine, RULES)
+        approval = await engine.until(lambda: asked(engine))
+        assert approval.approvers == ("ann",)
+
+
+async def test_a_wrong_configuration_refuses_the_reload_whole(tmp_path: Path) -> None:
+    """Neither its rails nor the rulebooks beside it are taken up."""
+    folder, runner = write_project(tmp_path), MemoryRunner({"restart.yml": heals(tmp_path)})
+    async with engine_inside(folder, runner) as engine:
+        write_project(tmp_path, RULES.replace("event.down", "event.off"), rails={"cooldown": 0})
+        engine.record.post("reload", {}, time.time())
+        await engine.until(lambda: engine.told("reload refused"))
+        engine.emit({"down": "web1"})
+        await engine.until(lambda: engine.states() == [IncidentState.HEALED])

@@ -9,7 +9,7 @@ from selfheal.approvals.answering import answer, settle, tell, withdraw
 from selfheal.approvals.message import body_of, data_of, subject_of
 from selfheal.clock import Clock
 from selfheal.config import Approval as Config
-from selfheal.model import Answer, Approval, ApprovalState, Healing, Heard, new_id
+from selfheal.model import Answer, Approval, ApprovalState, Healing, HealingState, Heard, new_id
 from selfheal.ports import JSON, Record
 
 POLL_SECONDS = 5.0
@@ -28,6 +28,10 @@ class Approvals:
         self._clock = clock
         self._tell_people = tell_people
         self._changed = asyncio.Event()
+
+    def configure(self, config: Config) -> None:
+        """Ask what is asked from now on in that way."""
+        self._config = config
 
     async def ask(self, healing: Healing, rung: int, reasons: Sequence[str]) -> Approval:
         """Ask whether that rung may be run; return the approval when it has ended.
@@ -62,6 +66,13 @@ class Approvals:
         for approval in self._record.approvals(state=pending, healing_id=healing_id):
             withdraw(self._record, approval, why, self._clock.now())
         self._wake()
+
+    def withdraw_leftovers(self) -> None:
+        """At start: take back what an engine that died asked for healings that have ended."""
+        pending = ApprovalState.PENDING.value
+        for approval in self._record.approvals(state=pending, limit=1_000_000):
+            if self._record.healing(approval.healing_id).state is HealingState.DONE:
+                withdraw(self._record, approval, "the healing has ended", self._clock.now())
 
     def _taken_up(self, healing: Healing, rung: int) -> Approval | None:
         """What was asked about this rung before and still holds."""

@@ -19,7 +19,6 @@ from selfheal.daemon.leases import death_of_holders, engine_holder
 from selfheal.daemon.masked_output import MaskedNotifier
 from selfheal.daemon.reach import Reach
 from selfheal.daemon.watchers import Watchers
-from selfheal.decision import Policy
 from selfheal.masking import Secrets
 from selfheal.model import Outcome
 from selfheal.notification import build_notifier
@@ -67,8 +66,7 @@ class Stages:
             clock=clock,
             mask=secrets.mask,
         )
-        approval = project.config.approval
-        self.approvals = Approvals(record, approval, clock, self.notifier.notify)
+        self.approvals = Approvals(record, current.approval, clock, self.notifier.notify)
         self.gate = self._gate()
         self.watchers = self._watchers()
         self.healer = self._healer()
@@ -76,11 +74,10 @@ class Stages:
         self.services = self._services()
 
     def _gate(self) -> DecisionGate:
-        approval = self._config.approval
         return DecisionGate(
             self._record,
-            rails=self._config.rails,
-            policy=Policy(approval.risk, approval.confidence),
+            rails=lambda: self._current.rails,
+            policy=lambda: self._current.policy,
             approvals=self.approvals,
             reach=Reach(self.runner, self._live),
             rule_of=self._current.rule,
@@ -90,7 +87,7 @@ class Stages:
     def _watchers(self) -> Watchers:
         return Watchers(
             self._record,
-            self._config.rails,
+            lambda: self._current.rails,
             self.runner,
             self.notifier,
             self._current.rule,

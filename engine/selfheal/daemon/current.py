@@ -1,11 +1,13 @@
-"""What a reload replaces: the rulebooks in force, and the rulesets that run them."""
+"""What a reload replaces: the rulebooks in force, what runs them, the rails and the policy."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from selfheal.config import Approval, Rails
 from selfheal.daemon.loading import Edition
+from selfheal.decision import Policy
 from selfheal.model import Rule
 
 if TYPE_CHECKING:
@@ -18,8 +20,17 @@ class Current:
 
     edition: Edition
     """The rulebooks."""
+    rails: Rails
+    """What keeps healings from doing harm."""
+    approval: Approval
+    """Who is asked, and when."""
     rulesets: RunningRulesets = field(init=False)
     """What runs them; set before anything is run."""
+
+    @property
+    def policy(self) -> Policy:
+        """When a human must agree."""
+        return Policy(self.approval.risk, self.approval.confidence)
 
     def rule(self, ruleset: str, name: str) -> Rule | None:
         """Return a rule by name; None when there is no such rule."""

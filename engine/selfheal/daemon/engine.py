@@ -13,7 +13,7 @@ from typing import Any
 
 from selfheal.actions import ShutdownKind
 from selfheal.clock import Clock, SystemClock
-from selfheal.config import Project
+from selfheal.config import Project, load_project
 from selfheal.daemon.assembly import Hooks, Stages
 from selfheal.daemon.current import Current
 from selfheal.daemon.leases import reclaim
@@ -115,10 +115,10 @@ class Engine:
 
     async def _run(self, edition: Edition, record: SqliteRecord) -> int:
         self._record = record
-        self._current = Current(edition)
+        config, state = self._project.config, self._project.state
+        self._current = Current(edition, config.rails, config.approval)
         self._parts = parts = self._stages(record)
         self._rulesets = self._prepared(edition)
-        config, state = self._project.config, self._project.state
         async with self._api():
             await self._take_up()
             self._watched = [
@@ -180,7 +180,7 @@ class Engine:
         return rulesets
 
     async def reload(self) -> None:
-        """Take up the rulebooks as they are now; wrong ones are refused whole.
+        """Take up rulebooks, rails and the policy of approval as they are now, or nothing of it.
 
         A ruleset whose rules are the same goes on with what it remembers, one that was edited
         begins anew; what has fired is still acted on by the old ones, beside the new. Reloads come
@@ -194,6 +194,7 @@ class Engine:
 
     async def _reload(self) -> None:
         try:
+            config = load_project(self._project.root).config
             edition = load_edition(self._project, self._paths, self._options)
             new = self._prepared(edition)
         except SelfhealError as error:
@@ -210,7 +211,10 @@ class Engine:
         await old.hand_over(new, self._retiring)
         self._retiring.append(old)
         self._current.edition, self._rulesets = edition, new
+        self._current.rails, self._current.approval = config.rails, config.approval
+        self._parts.approvals.configure(config.approval)
         self._parts.watchers.rulebooks_loaded(edition.rulesets)
+        self._parts.gate.changed.set()
         await new.start(self._source_failed)
         self._spawn(self._retire(old))
         self._record.tell(Kind.ENGINE, f"reloaded: {_counts(edition)}")

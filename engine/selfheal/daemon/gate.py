@@ -44,8 +44,8 @@ class DecisionGate:
         self,
         record: Record,
         *,
-        rails: Rails,
-        policy: Policy,
+        rails: Callable[[], Rails],
+        policy: Callable[[], Policy],
         approvals: Approvals,
         reach: Reach,
         rule_of: RuleOf,
@@ -70,7 +70,7 @@ class DecisionGate:
         if refused is None:
             touched = await self._reach.of(healing, rung, self._clock.now())
             request = self._request(healing, fault, rung, stage, _known(touched))
-            refused = check_rails(request, self._record, self._rails) or _unknown(touched)
+            refused = check_rails(request, self._record, self._rails()) or _unknown(touched)
         if refused is not None:
             self._tell_refused(healing, fault, rung, refused)
             return refused
@@ -82,13 +82,13 @@ class DecisionGate:
         """See `ports.Gate.consent`."""
         fault = self._record.fault(healing.fault_id)
         request = self._request(healing, fault, rung, Stage.RUNG, Touched())
-        objection = needs_approval(request, self._record, self._rails)
+        objection = needs_approval(request, self._record, self._rails())
         decision = decide_rung(
             fault,
             healing.ladder,
             rung,
             self._record.solution_record,
-            self._policy,
+            self._policy(),
             self._clock.now(),
             [objection] if objection else [],
         )

@@ -27,7 +27,7 @@ class Watchers:
     def __init__(
         self,
         record: Record,
-        rails: Rails,
+        rails: Callable[[], Rails],
         inventory: Inventory,
         notifier: Notifier,
         rule_of: Callable[[str, str], Rule | None],
@@ -70,7 +70,7 @@ class Watchers:
         for ruleset in rulesets:
             for rule in ruleset.rules:
                 change = rewritten(
-                    ruleset.name, rule.name, rule.autonomy, self._record, self._rails, now
+                    ruleset.name, rule.name, rule.autonomy, self._record, self._rails(), now
                 )
                 if change is not None:
                     self._record.change_autonomy(change)
@@ -84,7 +84,7 @@ class Watchers:
         except ExecutionError as error:
             log.info("the inventory can't be read: %s", error)
             hosts, groups = frozenset(), {}
-        for news in watch_storm(self._record, hosts, groups, self._clock.now(), self._rails):
+        for news in watch_storm(self._record, hosts, groups, self._clock.now(), self._rails()):
             self._record.tell(Kind.RAIL, news.text, data={"storm_id": news.storm.id})
             await self._notifier.notify(news.text, news.text, {})
             self._changed()
@@ -102,7 +102,7 @@ class Watchers:
     async def _demoted(self, fault: Fault) -> bool:
         rule = self._rule_of(fault.ruleset, fault.rule)
         written, now = (rule.autonomy if rule else None), self._clock.now()
-        change = demotion(fault.ruleset, fault.rule, written, self._record, self._rails, now)
+        change = demotion(fault.ruleset, fault.rule, written, self._record, self._rails(), now)
         if change is None:
             return False
         self._record.change_autonomy(change)
@@ -114,7 +114,7 @@ class Watchers:
     async def _promoted(self, fault: Fault) -> None:
         rule = self._rule_of(fault.ruleset, fault.rule)
         written = rule.autonomy if rule else None
-        found = new_promotion(fault.ruleset, fault.rule, written, self._record, self._rails)
+        found = new_promotion(fault.ruleset, fault.rule, written, self._record, self._rails())
         if found is not None:
             how = f"selfheal autonomy set {fault.rule!r} {found.level.value}"
             await self._notifier.notify(found.text, f"{found.text}\n{how}", {})
