@@ -139,18 +139,25 @@ class _Server:
         self.keep = frozenset(name.lower() for name in args.keep_headers)
 
     def application(self) -> web.Application:
-        app = web.Application(client_max_size=self.limits.max_bytes, middlewares=[self._enter])
-        app.router.add_get("/", self._status)
-        app.router.add_post("/{endpoint:.*}", self._post)
+        app = web.Application(client_max_size=self.limits.max_bytes)
+        # No middleware: aiohttp keeps, in a cache of the module, every application that has any.
+        app.router.add_route("*", "/{endpoint:.*}", self._enter)
         return app
 
-    @web.middleware
-    async def _enter(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _enter(self, request: web.Request) -> web.StreamResponse:
         with self.connections.request(request.transport):
             if wait := self.rate.wait(request.remote or ""):
                 headers = {"Retry-After": str(math.ceil(wait)), "Connection": "close"}
                 return web.Response(status=429, text="too many requests\n", headers=headers)
-            return await handler(request)
+            return await self._handler_of(request)(request)
+
+    def _handler_of(self, request: web.Request) -> Handler:
+        if request.method == "POST":
+            return self._post
+        if request.method in ("GET", "HEAD") and request.path == "/":
+            return self._status
+        allowed = ["GET", "HEAD", "POST"] if request.path == "/" else ["POST"]
+        raise web.HTTPMethodNotAllowed(request.method, allowed)
 
     async def _status(self, request: web.Request) -> web.Response:
         return web.Response(text="up")
