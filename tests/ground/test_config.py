@@ -90,3 +90,11 @@ def test_what_the_example_has_in_comments_is_configuration(tmp_path: Path) -> No
     assert config.api is not None
     assert config.notify.webhooks
     assert config.rails.maintenance[0].name == "nights"
+
+
+def test_what_limits_count_is_kept_long_enough(tmp_path: Path) -> None:
+    """A limit over a month needs a month of incidents."""
+    text = "rails: {limits: [{per: target, max: 3, every: 30d}]}\nretention: {incidents: 7d}\n"
+    (tmp_path / "selfheal.yml").write_text(text)
+    with pytest.raises(ConfigError, match="shorter than a limit of the rails"):
+        load_project(tmp_path)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from selfheal.clock import ManualClock
 from selfheal.errors import NotFoundError, StoreError
 from selfheal.model import Entry, Event, Kind
 from selfheal.store import SqliteRecord, open_record
@@ -74,3 +75,18 @@ def test_the_newest_entry_of_a_kind(record: SqliteRecord) -> None:
     ready = record.tell(Kind.ENGINE, "ready")
     record.tell(Kind.RULE, "fired")
     assert record.last_entry(Kind.ENGINE) == ready
+
+
+def test_a_leap_of_the_clock_shows_in_the_story() -> None:
+    """A long silence right before the newest entries is seen, an old one is not."""
+    clock = ManualClock()
+    record = open_record(":memory:", clock)
+    record.tell(Kind.ENGINE, "stopped")
+    assert not record.time_leapt(3600.0, since=clock.now() - 60)
+    clock.jump(400 * 86400)
+    record.tell(Kind.ENGINE, "ready")
+    assert record.time_leapt(3600.0, since=clock.now() - 60)
+    clock.jump(120)
+    record.tell(Kind.ENGINE, "healed")
+    assert not record.time_leapt(3600.0, since=clock.now() - 60)
+    record.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +100,7 @@ def command(folder: Path, rulebooks: tuple[Path, ...], once: bool, **given: Any)
     from selfheal.daemon.options import read_variables, with_overrides
     from selfheal.masking import Secrets
 
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the engine can reload
     secrets = Secrets()
     mask_process(secrets)
     _log_to_stderr(given["verbose"])

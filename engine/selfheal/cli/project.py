@@ -82,7 +82,15 @@ def opened_record(project: Project, secrets: Secrets | None = None) -> Iterator[
     from selfheal.daemon.known_secrets import learn_project
     from selfheal.masking import Secrets
     from selfheal.store import open_record
+    from selfheal.store.migrations import MIGRATIONS, format_of
 
+    known = (0, len(MIGRATIONS))
+    there = project.database.exists()
+    if there and holder_of(project.state) and format_of(project.database) not in known:
+        raise StoreError(
+            "the engine that runs here is of another version of selfheal: use its commands, or "
+            "restart it first"
+        )
     secrets = secrets or Secrets()
     learn_project(secrets, project)
     record = open_record(project.database, mask=secrets.mask_document)

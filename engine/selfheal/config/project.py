@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from selfheal.config.api import Api
 from selfheal.config.approval import Approval
@@ -15,7 +15,7 @@ from selfheal.config.notify import Notify
 from selfheal.config.rails import Rails
 from selfheal.config.retention import Retention
 from selfheal.errors import ConfigError, Problem
-from selfheal.strict import Strict
+from selfheal.strict import Strict, refusal
 from selfheal.yamlfile import load_yaml, problems_from
 
 CONFIG_NAME = "selfheal.yml"
@@ -48,6 +48,14 @@ class Config(Strict):
     api: Api | None = Field(None, description="The HTTP API; without it nothing listens.")
     notify: Notify = Field(default_factory=lambda: Notify())
     retention: Retention = Field(default_factory=lambda: Retention())
+
+    @model_validator(mode="after")
+    def _limits_are_remembered(self) -> Self:
+        longest = max((limit.every or 0.0 for limit in self.rails.limits), default=0.0)
+        if longest > self.retention.incidents:
+            hint = "keep incidents for as long as the longest limit counts"
+            raise refusal("retention.incidents is shorter than a limit of the rails", hint)
+        return self
 
 
 @dataclass(frozen=True, slots=True)

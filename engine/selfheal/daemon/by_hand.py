@@ -33,6 +33,7 @@ from selfheal.recovery import (
 )
 
 POLL_SECONDS = 0.05
+LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +158,11 @@ async def _run(
 ) -> tuple[Healing, bool]:
     is_dead = death_of_holders(project.state, SystemClock())
     live = LiveVariables({**project.config.vars, **wanted.variables}, wanted.variables)
+    gate = ByHandGate(record, project.config.rails, Reach(runner, live), is_dead, wait=wait)
     runtime = SqliteRuntime(
         record,
         runner,
-        gate=ByHandGate(record, project.config.rails, Reach(runner, live), is_dead, wait=wait),
+        gate=gate,
         known_hosts=runner.hosts,
         hosts_of=runner.hosts_of,
         prometheus_url=project.config.prometheus_url,
@@ -174,7 +176,10 @@ async def _run(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupted.set)
     await runtime.submit(healing)
-    watcher = asyncio.create_task(_stop_when(interrupted, runtime, healing.id))
+    helpers = [
+        asyncio.create_task(_stop_when(interrupted, runtime, healing.id)),
+        asyncio.create_task(_look_again(gate)),
+    ]
     seen = 0
     try:
         finished = asyncio.create_task(runtime.finished(healing.id))
@@ -187,10 +192,20 @@ async def _run(
                 return await finished, interrupted.is_set()
             await asyncio.wait({finished}, timeout=POLL_SECONDS)
     finally:
-        watcher.cancel()
+        for helper in helpers:
+            helper.cancel()
         await runtime.abort()
+        # What it held up, in an engine or another run by hand, may go on.
+        record.post("rails_changed", {"what": [f"{healing.id} has ended"]}, SystemClock().now())
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+async def _look_again(gate: ByHandGate) -> None:
+    """Nobody tells a run by hand that a pause was lifted: it looks."""
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        gate.changed.set()
 
 
 async def _stop_when(asked: asyncio.Event, runtime: SqliteRuntime, healing_id: str) -> None:

@@ -30,6 +30,10 @@ async def keep_house(record: SqliteRecord, state: Path, limits: Retention, clock
     Works in small steps between which the event loop does other things. What goes wrong is
     logged, and tried again the next time. Raises Damaged: no engine should go on with that."""
     await clock.sleep(FIRST_AFTER)
+    if record.time_leapt(TRUSTED_JUMP, since=clock.now() - ORPHAN_AGE):
+        # An engine that was off for long, or a clock that is wrong: then a human has an hour.
+        log.warning("no engine was here for long, or the clock was set: nothing is pruned yet")
+        await clock.sleep(limits.every)
     offset = clock.now() - clock.monotonic()
     while True:
         jump = clock.now() - clock.monotonic() - offset
