@@ -381,7 +381,8 @@ async def test_a_question_about_what_is_over_is_taken_back_at_the_start(tmp_path
     record.end_healing(approval.healing_id, Outcome.FAILED, "a test", time.time())
     record.close()
     async with engine_inside(folder, MemoryRunner()) as engine:
-        assert engine.record.approval(approval.id).state is ApprovalState.WITHDRAWN
+        withdrawn = ApprovalState.WITHDRAWN
+        await engine.until(lambda: engine.record.approval(approval.id).state is withdrawn)
 
 
 async def reloaded(engine: Inside, rules: str) -> None:
