@@ -112,7 +112,7 @@ class Connection:
         columns = ", ".join(f'"{name}"' for name in row)
         marks = ", ".join("?" for _ in row)
         statement = f'INSERT INTO "{table}" ({columns}) VALUES ({marks})'  # noqa: S608 (names are the code's own)
-        with self.writing():
+        with self.one_statement():
             return self.execute(statement, tuple(row.values())).lastrowid or 0
 
     def insert_all(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -141,6 +141,18 @@ class Connection:
                 raise
             finally:
                 self._depth -= 1
+
+    @contextmanager
+    def one_statement(self, *, durable: bool = True) -> Generator[None]:
+        """A write transaction for a single statement.
+
+        Inside another transaction there is nothing to begin: a statement is whole or not at all."""
+        with self._lock:
+            if self._depth:
+                yield
+                return
+            with self.writing(durable=durable):
+                yield
 
     @contextmanager
     def reading(self) -> Generator[None]:

@@ -50,6 +50,6 @@ class Repository:
         """Set columns of one row. Raises NotFoundError."""
         settings = ", ".join(f'"{name}" = ?' for name in values)
         statement = f'UPDATE "{table}" SET {settings} WHERE "{key}" = ?'  # noqa: S608 (names are the code's own)
-        with self._db.writing():
+        with self._db.one_statement():
             if not self._db.execute(statement, (*values.values(), ident)).rowcount:
                 raise NotFoundError(f"the record has no {table.removesuffix('s')} {ident!r}")
