@@ -434,3 +434,38 @@ async def test_a_wrong_configuration_refuses_the_reload_whole(tmp_path: Path) ->
         await engine.until(lambda: engine.told("reload refused"))
         engine.emit({"down": "web1"})
         await engine.until(lambda: engine.states() == [IncidentState.HEALED])
+
+
+async def test_what_is_queued_is_planned_anew_by_a_reload(tmp_path: Path) -> None:
+    """A solution that was renamed and made critical while it waited is the one that is asked for,
+    with the locks that it names now."""
+    runner = MemoryRunner()
+    async with engine_inside(write_project(tmp_path), runner) as engine:
+        pause = Pause(new_id("pa"), Scope.GLOBAL, "", "it is wrong", "ann", time.time())
+        engine.record.add_pause(pause)
+        engine.emit({"down": "web1"})
+        await engine.until(lambda: engine.told("refused: paused"))
+        risky = RULES.replace("    - name: restart\n", "    - name: safely\n      locks: [db]\n")
+        await reloaded(engine, risky.replace("risk: low", "risk: critical"))
+        engine.record.end_pause(pause.id, time.time())
+        engine.record.post("rails_changed", {"what": ["resumed"]}, time.time())
+        approval = await engine.until(lambda: asked(engine))
+        assert approval.solution == "safely"
+        assert {lock.resource for lock in engine.record.locks()} == {"db", "host:web1"}
+    assert runner.playbooks == []
+
+
+async def test_what_is_queued_and_fits_no_longer_is_a_humans(tmp_path: Path) -> None:
+    """Nothing runs when its solutions are gone from the rulebooks, and a human is told why."""
+    folder, runner = write_project(tmp_path), MemoryRunner()
+    async with engine_inside(folder, runner) as engine:
+        pause = Pause(new_id("pa"), Scope.GLOBAL, "", "they are wrong", "ann", time.time())
+        engine.record.add_pause(pause)
+        engine.emit({"down": "web1"}, {"down": "web2"})
+        await engine.until(lambda: len(engine.healings()) == 2)
+        await reloaded(engine, RULES.replace("root_cause: web-*", "root_cause: app-*"))
+        await engine.until(lambda: engine.states() == [IncidentState.MANUAL] * 2)
+        assert {one.outcome for one in engine.healings()} == {Outcome.REFUSED}
+        last = engine.record.decisions(engine.incidents()[0].id)[-1]
+        assert last.refused is Refusal.NO_SOLUTION
+    assert runner.playbooks == []

@@ -259,3 +259,18 @@ def test_never_two_on_a_resource_or_for_a_fault(moves: list[tuple[str, int]]) ->
             del running[slot]
     assert len(record.healings(state="running")) == sum(running.values())
     record.close()
+
+
+def test_a_ladder_is_frozen_when_it_begins(record: SqliteRecord) -> None:
+    """What is queued may be planned anew; once it runs, or anything was tried, it stays."""
+    first, second = a_healing(), a_healing(fault_id="ft-2")
+    for healing in (first, second):
+        record.add_healing(healing)
+        assert record.replace_ladder(healing.id, healing.ladder[:0], ["db"])
+        changed = record.healing(healing.id)
+        assert (changed.ladder, changed.locks) == ((), ("db",))
+    record.start_healing(first.id, 1.0)
+    record.add_attempt(an_attempt(second))
+    for healing in (first, second):
+        assert not record.replace_ladder(healing.id, healing.ladder, [])
+        assert record.healing(healing.id).ladder == ()

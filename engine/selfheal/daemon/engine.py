@@ -146,6 +146,7 @@ class Engine:
         reclaim(self._record, state, self._clock.now())
         parts.notifier.start()
         parts.watchers.rulebooks_loaded(self._current.edition.rulesets)
+        await parts.healer.rulebooks_loaded()
         await parts.runtime.resume()
         # Orphans have been ended, and nothing of ours runs before the next await.
         scrub_leftovers(state, self._options.secrets.mask)
@@ -214,6 +215,7 @@ class Engine:
         self._current.rails, self._current.approval = config.rails, config.approval
         self._parts.approvals.configure(config.approval)
         self._parts.watchers.rulebooks_loaded(edition.rulesets)
+        await self._parts.healer.rulebooks_loaded()
         self._parts.gate.changed.set()
         await new.start(self._source_failed)
         self._spawn(self._retire(old))

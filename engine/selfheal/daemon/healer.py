@@ -94,6 +94,41 @@ class Healer:
                 # from being seen to.
                 log.exception("incident %s can't be taken up", incident.id)
 
+    async def rulebooks_loaded(self) -> None:
+        """Plan anew what waits in the queue: nothing is begun that the rulebooks no longer say."""
+        queued = self._record.healings(limit=1_000_000, state=HealingState.QUEUED.value)
+        for healing in queued:
+            if healing.fault_id and not healing.attempts and not healing.stop_requested:
+                async with self._one_at_a_time:
+                    self._plan_anew(healing, self._record.fault(healing.fault_id))
+            await asyncio.sleep(0)  # the queue may be long: everybody else gets a turn
+
+    def _plan_anew(self, healing: Healing, fault: Fault) -> None:
+        """A healing that is left without a ladder ends as refused, and a human is called."""
+        ladder = build_ladder(fault.root_cause, self._solutions(), self._record.solution_record)
+        if ladder == healing.ladder:
+            return
+        refusal, why = Refusal.NO_SOLUTION, f"no solution's root_cause fits {fault.root_cause} now"
+        try:
+            locks = locks_of(ladder, healing.context)
+        except TemplateError as error:
+            refusal, why = Refusal.RAIL_FAILED, f"what must be locked can't be told: {error}"
+            ladder, locks = (), healing.locks
+        with self._record.transaction():
+            if not self._record.replace_ladder(healing.id, ladder, locks):
+                return
+            if not ladder:
+                decision = refuse(fault, refusal, [why], self._now())
+                tell_decision(self._record, decision, healing.id)
+                return
+            names = ", then ".join(one.name for one in ladder)
+            self._record.tell(
+                Kind.HEALING,
+                f"the rulebooks have changed: {names}",
+                incident_id=healing.incident_id,
+                healing_id=healing.id,
+            )
+
     async def _go_on(self, fault: Fault) -> None:
         """Do what is missing: a fault whose incident is open may have been left anywhere."""
         healings = self._record.healings(incident_id=fault.incident_id, limit=1)

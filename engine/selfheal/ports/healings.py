@@ -10,6 +10,7 @@ from selfheal.model import (
     Healing,
     Outcome,
     PlaybookResult,
+    Solution,
     SolutionRecord,
     StepRun,
     TaskResult,
@@ -24,6 +25,12 @@ class HealingRecord(Protocol):
 
     def add_healing(self, healing: Healing) -> None:
         """Accept as QUEUED. Raises StoreError when the fault has an open healing already."""
+        ...
+
+    def replace_ladder(
+        self, healing_id: str, ladder: Sequence[Solution], locks: Sequence[str]
+    ) -> bool:
+        """Give a healing another ladder; False, and nothing changed, once anything of it began."""
         ...
 
     def start_healing(self, healing_id: str, at: float, lease: Lease = ...) -> bool:

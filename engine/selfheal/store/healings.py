@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from selfheal.errors import StoreError
@@ -11,6 +12,7 @@ from selfheal.model import (
     Healing,
     HealingState,
     Outcome,
+    Solution,
     ValidationResult,
     Waiting,
     host_name,
@@ -40,6 +42,17 @@ class Healings(Steps, Locks):
             if "fault_id" not in str(error):
                 raise
             raise Conflict(f"the fault {healing.fault_id} has an open healing already") from error
+
+    def replace_ladder(
+        self, healing_id: str, ladder: Sequence[Solution], locks: Sequence[str]
+    ) -> bool:
+        with self._db.writing():
+            healing = self.healing(healing_id)
+            if healing.state is not HealingState.QUEUED or healing.attempts:
+                return False
+            row = to_row(replace(healing, ladder=tuple(ladder), locks=tuple(locks)))
+            self._update("healings", healing_id, {name: row[name] for name in ("ladder", "locks")})
+            return True
 
     def start_healing(self, healing_id: str, at: float, lease: Lease = _NOBODY) -> bool:
         with self._db.writing():
