@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
 from collections.abc import Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
 from selfheal import model
 from selfheal.errors import ConfigError, Problem
-from selfheal.spellings import spellings
+from selfheal.spellings import Spelling, spellings
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -76,6 +78,9 @@ def holds_mask(value: Any) -> bool:
     return isinstance(value, str) and MASK in value
 
 
+_compiled = lru_cache(maxsize=4096)(re.compile)
+
+
 class Secrets:
     """What one process must not show.
 
@@ -83,8 +88,9 @@ class Secrets:
     because it holds another. Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._values: set[str] = set()
-        self._needles: tuple[str, ...] = ()
+        self._lock = threading.Lock()
+        self._values: dict[str, list[Spelling]] = {}
+        self._spellings: tuple[Spelling, ...] = ()
 
     @property
     def count(self) -> int:
@@ -132,7 +138,7 @@ class Secrets:
 
     def mask(self, value: T) -> T:
         """Return `value`; of JSON-like data a copy, with secrets blotted out of texts and keys."""
-        if not self._needles:
+        if not self._spellings:
             return value
         masked: Any = self._mask(value)
         return masked  # type: ignore[no-any-return]  # of the same shape, texts replaced
@@ -181,9 +187,11 @@ class Secrets:
             hint = f"choose one of {SHORTEST} characters or more that is no common word"
             message = f"a secret {why}: it can't be hidden from logs and the record"
             raise ConfigError([Problem(message, place, hint=hint)])
-        self._values.add(value)
-        known = {spelling for one in self._values for spelling in spellings(one)}
-        self._needles = tuple(sorted(known, key=lambda needle: (-len(needle), needle)))
+        with self._lock:  # whoever masks meanwhile goes on with what was known
+            self._values = {**self._values, value: spellings(value)}
+            longest_first = sorted(self._values, key=len, reverse=True)
+            found = (one for known in longest_first for one in self._values[known])
+            self._spellings = tuple(dict.fromkeys(found))
 
     def _mask(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -203,8 +211,8 @@ class Secrets:
         return not any(len(secret) > _CHANCE and secret in text for secret in self._values)
 
     def _text(self, text: str) -> str:
-        # `in` is a memchr away from the speed of memory; one expression of all needles is not.
-        for needle in self._needles:
-            if needle in text:
-                text = text.replace(needle, MASK)
+        # Most texts hold no anchor, and `in` is a memchr away from the speed of memory.
+        for anchor, expression in self._spellings:
+            if anchor in text:
+                text = _compiled(expression).sub(MASK, text)
         return text

@@ -5,15 +5,19 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
+import markupsafe
 import pytest
-from hypothesis import assume, given
+import yaml
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from jinja2 import Environment
 
 from selfheal.daemon.known_secrets import file_or_environment, learn_arguments
 from selfheal.errors import ConfigError
@@ -37,12 +41,31 @@ ENCODERS: dict[str, Callable[[str], str]] = {
     "form": quote_plus,
     "shell": shlex.quote,
     "html": html.escape,
+    "jinja's e": lambda text: str(markupsafe.escape(text)),
+    "jinja's tojson": lambda text: Environment().from_string("{{ it | tojson }}").render(it=text),
+    "json with slashes escaped": lambda text: json.dumps(text).replace("/", "\\/"),
+    "json three deep": lambda text: json.dumps(json.dumps(json.dumps(text))),
+    "json four deep": lambda text: json.dumps(json.dumps(json.dumps(json.dumps(text)))),
+    "json of upper case": lambda text: re.sub(
+        r"u[0-9a-f]{4}", lambda found: "u" + found[0][1:].upper(), json.dumps(text)
+    ),
+    "yaml": lambda text: yaml.safe_dump({"a": {"b": text}}),
+    "yaml in double quotes": lambda text: yaml.safe_dump(text, default_style='"'),
+    "yaml of unicode": lambda text: yaml.safe_dump(text, allow_unicode=True, width=20),
+    "repr of bytes": lambda text: repr(text.encode()),
+    "mime base64": lambda text: base64.encodebytes(b"p" * 50 + text.encode()).decode(),
+    "mime base64 in json": lambda text: json.dumps(
+        base64.encodebytes(b"p" * 49 + text.encode()).decode()
+    ),
+    "hex": lambda text: text.encode().hex(),
+    "upper-case hex": lambda text: text.encode().hex().upper(),
     "base64": lambda text: base64.b64encode(text.encode()).decode(),
     "url-safe base64": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
 }
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
+@settings(deadline=None)  # a pattern is compiled at its first use
 @given(secret=SECRETS, before=st.text("xyz: ", max_size=5), after=st.text("xyz: ", max_size=5))
 def test_no_spelling_is_left(encoder: str, secret: str, before: str, after: str) -> None:
     """Escaped, quoted, encoded, amid other text: no spelling of it is left."""
@@ -54,6 +77,7 @@ def test_no_spelling_is_left(encoder: str, secret: str, before: str, after: str)
     masked = secrets.mask(ENCODERS[encoder](f"{before}{secret}{after}"))
     left = [one for one in leaks([secret], encoder, masked.encode()) if secret != MASK]
     assert not left
+    assert MASK in masked
 
 
 @given(
@@ -188,6 +212,21 @@ def test_the_record_never_gets_it(tmp_path: Path) -> None:
     record.close()
     assert b"fish" not in stored
     assert MASK.encode() in stored
+
+
+@pytest.mark.parametrize(
+    "secret", ["\"'\"'\"'\"'\"'", "< > < > < >", "+ + + + +", "it's '<c>' \\ 1"]
+)
+@pytest.mark.parametrize(
+    "unit", ["\\", "'", " ", "+", "\\u0020", "&#39;", "< ", '" \\n', "it's '<"]
+)
+def test_no_text_makes_masking_slow(secret: str, unit: str) -> None:
+    """What somebody sends to make the search go back and forth costs linear time."""
+    secrets = Secrets()
+    secrets.learn(secret, "a test")
+    began = time.perf_counter()
+    secrets.mask(unit * (16_000 // len(unit)))
+    assert time.perf_counter() - began < 5
 
 
 def test_a_row_costs_little() -> None:
