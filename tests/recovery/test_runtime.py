@@ -435,6 +435,7 @@ async def test_a_stop_asked_for_elsewhere_while_a_step_waits_for_its_place(engin
         lambda: len({one for one, _, stage in gate.asked if stage is Stage.RUNG}) == 2
     )
     gate.now(lambda healing, rung, stage: None)
+    await engine.until(lambda: all(engine.record.healing(one.id).attempts for one in both))
     await engine.until(lambda: len(engine.runner.playbooks) == 1)
     [late] = [one for one in both if f"{one.resource}.yml" not in engine.runner.playbooks]
     engine.record.request_stop(late.id, "the CLI")
