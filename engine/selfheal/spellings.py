@@ -13,7 +13,6 @@ from html.entities import codepoint2name
 from typing import NamedTuple
 
 SHORTEST_LINE = 8
-_SHORTEST = 4
 _SHORTEST_INNER = 8  # bytes of a secret that is looked for amid longer base64, and in hex
 _LINE = 64  # characters of base64 without more than one line break
 
@@ -73,15 +72,14 @@ def _pieces(text: str) -> Iterator[str]:
             ways = "|".join(way for char in _QUOTES for way in _ways(char))
             yield rf"(?>['\"\\]|{ways}){{{len(piece)},{40 * len(piece)}}}{_FOLD}"
         else:
-            escapes = (
-                "" if before and before in _QUOTES else _BACKSLASHES
-            )  # then the run has taken them
+            # A run of quotes has taken the backslashes that follow it.
+            escapes = "" if before and before in _QUOTES else _BACKSLASHES
             yield rf"{escapes}(?:{re.escape(piece)}|{'|'.join(_ways(piece))}){_FOLD}"
         before = piece[-1]
 
 
 def _ways(char: str) -> Iterator[str]:
-    """`\\u00f6`, `\\xf6`, `&#246;`, `&ouml;`, `%C3%B6` and their like, without first backslashes."""
+    """`\\u00f6`, `\\xf6`, `&#246;`, `&ouml;`, `%C3%B6`, without the backslash they begin with."""
     code, data = ord(char), char.encode("utf-8", "surrogatepass")
     units = char.encode("utf-16-be", "surrogatepass").hex()
     yield r"\\{1,16}".join(f"u{_hex(units[at : at + 4])}" for at in range(0, len(units), 4))

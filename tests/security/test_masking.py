@@ -17,7 +17,7 @@ import pytest
 import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from jinja2 import Environment
+from jinja2.utils import htmlsafe_json_dumps
 
 from selfheal.daemon.known_secrets import file_or_environment, learn_arguments
 from selfheal.errors import ConfigError
@@ -42,7 +42,7 @@ ENCODERS: dict[str, Callable[[str], str]] = {
     "shell": shlex.quote,
     "html": html.escape,
     "jinja's e": lambda text: str(markupsafe.escape(text)),
-    "jinja's tojson": lambda text: Environment().from_string("{{ it | tojson }}").render(it=text),
+    "jinja's tojson": lambda text: str(htmlsafe_json_dumps(text)),
     "json with slashes escaped": lambda text: json.dumps(text).replace("/", "\\/"),
     "json three deep": lambda text: json.dumps(json.dumps(json.dumps(text))),
     "json four deep": lambda text: json.dumps(json.dumps(json.dumps(json.dumps(text)))),
