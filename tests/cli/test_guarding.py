@@ -10,7 +10,7 @@ import pytest
 
 from selfheal.cli.answers import os_user
 from selfheal.config import load_project
-from selfheal.model import Autonomy, AutonomyChange, Kind, new_id
+from selfheal.model import Autonomy, AutonomyChange, Kind, Storm, new_id
 from selfheal.store import SqliteRecord, open_record
 from tests.daemon.support import INSTALL
 
@@ -196,6 +196,22 @@ def test_autonomy(project: Path, record: SqliteRecord) -> None:
     rulebook.write_text(RULEBOOK.replace("approve", "auto"))
     [row] = data_of("autonomy", "list", "-p", project)
     assert (row["written"], row["now"]) == ("auto", "approve"), "no engine has taken it up"
+
+
+def test_a_storm_is_ended_by_hand(project: Path, record: SqliteRecord) -> None:
+    """Who ended it is on record, and why in the story; only one that holds can be ended."""
+    record.put_storm(Storm("sm-1", "", ("web1",), began_at=time.time()))
+    [row] = data_of("storm", "list", "-p", project)
+    assert (row["over"], row["state"]) == ("the inventory", "holds")
+    done("storm", "end", "sm", "--why", "the switch is back", "-p", project)
+    assert data_of("storm", "list", "-p", project) == []
+    [row] = data_of("storm", "list", "--all", "-p", project)
+    assert (row["state"], row["ended_by"]) == ("over", os_user())
+    [told] = [one for one in record.entries() if one.kind is Kind.RAIL]
+    assert told.text == f"storm sm-1 ended by {os_user()}: the switch is back"
+    again = selfheal("storm", "end", "sm-1", "--why", "x", "-p", project)
+    assert again.returncode != 0
+    assert "there are: none" in again.stderr
 
 
 @pytest.mark.parametrize(

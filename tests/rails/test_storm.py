@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from selfheal.model import Fault, FaultState, Refusal, Stage, Verdict
+from selfheal.model import (
+    Decision,
+    Fault,
+    FaultState,
+    Refusal,
+    Risk,
+    Stage,
+    Strategy,
+    Verdict,
+    new_id,
+)
 from selfheal.rails import StormNews, watch_storm
 from selfheal.rails.storm import host_of
 
@@ -109,11 +121,13 @@ def test_a_storm_over_one_group(build: Build) -> None:
     assert news.storm.group == "web"
 
 
-def test_what_a_human_has_had_for_long_counts_no_longer(build: Build) -> None:
-    """Where nothing ever says `resolved` old faults must not add up to a storm."""
+@pytest.mark.parametrize("state", [FaultState.OPEN, FaultState.MANUAL], ids=lambda one: one.value)
+def test_what_nobody_reports_for_long_counts_no_longer(build: Build, state: FaultState) -> None:
+    """Where nothing ever says `resolved` old faults add up to no storm, nor keep one for ever:
+    those, too, that are open because the storm itself holds their healings."""
     world, faults = raging(build, forget="1d")
     for fault in faults:
-        world.close(fault, FaultState.MANUAL)
+        world.close(fault, state)
     assert watch(world)
     world.pass_(86401)
     watch(world)
@@ -147,3 +161,56 @@ def test_switched_off_it_is_over(build: Build) -> None:
 def test_the_host_of_a_target(target: str, host: str) -> None:
     """Ports, schemes and paths are no part of a host."""
     assert host_of(target, {"web1", "fd00::1"}) == host
+
+
+@pytest.mark.parametrize("refused", [Refusal.OBSERVE_ONLY, Refusal.SUGGEST_ONLY, None])
+def test_rules_that_may_only_look_make_no_storm(build: Build, refused: Refusal | None) -> None:
+    """Their faults stay with humans for as long as they like; what was tried in vain counts."""
+    world, faults = raging(build)
+    for fault in faults:
+        decision = Decision(
+            id=new_id("de"),
+            incident_id=fault.incident_id,
+            fault_id=fault.id,
+            at=world.now,
+            strategy=Strategy.MANUAL,
+            solution="",
+            confidence=0.0,
+            risk=Risk.LOW,
+            requires_approval=False,
+            refused=refused,
+            reasoning=(),
+        )
+        world.record.add_decision(decision)
+        world.close(fault, FaultState.MANUAL)
+    assert bool(watch(world)) is (refused is None)
+
+
+def test_a_human_ends_it_for_what_is_known(build: Build) -> None:
+    """The same faults make no storm again, in no process; fresh reports of them do."""
+    world, faults = raging(build, groups="50%")
+    world.groups = {"web": frozenset(HOSTS[:4])}
+    watch(world)
+    world.pass_(60)
+    for one in world.record.storms(world.now):
+        world.record.put_storm(replace(one, ended_at=world.now, ended_by="ann"))
+    world.restart()
+    assert watch(world) == []
+    assert world.ask(world.healing("h0", faults[0])) is None
+    world.pass_(60)
+    for host in HOSTS[:6]:
+        world.fault(host)
+    assert {one.storm.group for one in watch(world)} == {"", "web"}
+
+
+def test_a_storm_ended_over_one_group_is_not_ended_over_another(build: Build) -> None:
+    """A human speaks of what they have looked at."""
+    world, _ = raging(build, groups="50%")
+    world.groups = {"web": frozenset(HOSTS[:4])}
+    watch(world)
+    [group] = [one for one in world.record.storms(world.now) if one.group]
+    world.record.put_storm(replace(group, ended_at=world.now, ended_by="ann"))
+    assert watch(world) == []
+    refused = world.ask(world.healing("h9"))
+    assert refused
+    assert "inventory" in refused.detail

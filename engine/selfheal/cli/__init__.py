@@ -29,6 +29,7 @@ VERBS = {
     "runs": "List, show, follow and stop healings.",
     "silence": "Leave alone what matches, for a time.",
     "status": "Tell what the engine is doing.",
+    "storm": "List and end storms: while one holds nothing is healed.",
     "version": "Print the version.",
 }
 """Verb to its one-line help; a test holds it against the verbs themselves."""

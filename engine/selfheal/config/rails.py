@@ -87,7 +87,7 @@ class Storm(Strict):
     min_hosts: int = Field(5, ge=1, description="… and at least so many hosts.")
     cool_down: Positive = Field(600.0, description="It ends when it was better for so long.")
     forget: Positive = Field(
-        86400.0, description="A fault with a human counts no longer when unseen for so long."
+        3600.0, description="A fault counts no longer when nobody reported it for so long."
     )
 
 

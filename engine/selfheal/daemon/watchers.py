@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Iterable
 
 from selfheal.clock import Clock
 from selfheal.config import Rails
 from selfheal.daemon.reach import Inventory
+from selfheal.duration import format_duration
 from selfheal.errors import ExecutionError, StoreError
 from selfheal.model import Fault, Healing, Kind, Rule, Ruleset
 from selfheal.ports import Notifier, Record
-from selfheal.rails import demotion, new_promotion, rewritten, watch_storm
+from selfheal.rails import demotion, name_of, new_promotion, rewritten, watch_storm
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 15.0
 """How often a storm that calms down is looked at; a new one is seen at the next fault."""
 REST_SECONDS = 0.5
+REMIND_SECONDS = 3600.0
+"""How often people are told of a storm that holds."""
 
 
 class Watchers:
@@ -42,6 +46,7 @@ class Watchers:
         self._clock = clock
         self._changed = changed
         self._stirred = asyncio.Event()
+        self._reminded: dict[str, float] = {}
 
     def fault_changed(self) -> None:
         """A fault was opened, or is over: the weather may have changed."""
@@ -88,6 +93,21 @@ class Watchers:
             self._record.tell(Kind.RAIL, news.text, data={"storm_id": news.storm.id})
             await self._notifier.notify(news.text, news.text, {})
             self._changed()
+        await self._remind()
+
+    async def _remind(self) -> None:
+        """A storm that never ends is forgotten by people, too."""
+        now = self._clock.now()
+        holding = [one for one in self._record.storms(math.inf) if one.ended_at is None]
+        self._reminded = {one.id: self._reminded.get(one.id, now) for one in holding}
+        for one in holding:
+            if now - self._reminded[one.id] >= REMIND_SECONDS:
+                self._reminded[one.id] = now
+                since = format_duration(now - one.began_at)
+                text = f"the storm over {name_of(one.group)} holds for {since}: nothing is healed"
+                body = f"{text}\nIf it is over: selfheal storm end {one.id} --why ..."
+                self._record.tell(Kind.RAIL, text, data={"storm_id": one.id})
+                await self._notifier.notify(text, body, {})
 
     async def _stir(self) -> None:
         alarm = asyncio.ensure_future(self._clock.sleep(LOOK_SECONDS))

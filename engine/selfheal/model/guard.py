@@ -151,7 +151,9 @@ class Storm:
     calm_since: float | None = None
     """Unix time since which the share is below the threshold; None while it is not."""
     ended_at: float | None = None
-    """Unix time at which it had been calm for long enough; None while it holds."""
+    """Unix time at which it had been calm for long enough, or a human ended it; None: it holds."""
+    ended_by: str = ""
+    """The human who ended it; empty: it calmed down."""
 
 
 class Ended(Enum):

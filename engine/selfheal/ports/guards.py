@@ -65,7 +65,8 @@ class RailRecord(Protocol):
         ...
 
     def unhealthy_targets(self, seen_after: float) -> frozenset[str]:
-        """Targets of faults that are open, or are with a human and were seen after that."""
+        """Targets of faults that are open, or with a human, and were seen after that; without
+        those of rules that may only observe or suggest."""
         ...
 
     def unsettled(self, host: str, *, besides: str) -> str:

@@ -11,7 +11,7 @@ from selfheal.rails.autonomy import (
 )
 from selfheal.rails.pipeline import RAILS, Rail, check
 from selfheal.rails.request import RailRequest
-from selfheal.rails.storm import StormNews, watch_storm
+from selfheal.rails.storm import StormNews, name_of, watch_storm
 
 __all__ = [
     "RAILS",
@@ -22,6 +22,7 @@ __all__ = [
     "check",
     "current_level",
     "demotion",
+    "name_of",
     "needs_approval",
     "new_promotion",
     "promotion",

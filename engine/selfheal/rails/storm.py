@@ -21,6 +21,25 @@ from selfheal.rails.request import RailRequest
 _LOOK_AGAIN = 30.0
 
 
+class _Weather:
+    """Which targets are unhealthy now: what nobody has reported for long counts no longer, and
+    what was there when a human ended a storm does not make the same storm anew."""
+
+    def __init__(self, record: RailRecord, now: float, settings: Settings) -> None:
+        self._record = record
+        self._since = now - settings.forget
+        self._ended = [one for one in record.storms(self._since) if one.ended_by and one.ended_at]
+        self._known: dict[float, frozenset[str]] = {}
+
+    def unhealthy(self, group: str) -> frozenset[str]:
+        """Targets, as far as a storm over that group is concerned."""
+        ends = [one.ended_at or 0.0 for one in self._ended if one.group == group]
+        since = max([self._since, *ends])
+        if since not in self._known:
+            self._known[since] = self._record.unhealthy_targets(since)
+        return self._known[since]
+
+
 @dataclass(frozen=True, slots=True)
 class StormNews:
     """A storm began or ended: for the timeline, and one message to a human."""
@@ -38,12 +57,12 @@ def storm(request: RailRequest, record: RailRecord, config: Rails) -> Refused | 
         return None
     for one in record.storms(math.inf):
         if one.ended_at is None:
-            calm = one.calm_since is not None
-            detail = f"storm over {_name(one.group)}" + (", calm but not for long" if calm else "")
+            calm = ", calm but not for long" if one.calm_since is not None else ""
+            detail = f"storm over {name_of(one.group)}{calm}"
             return _wait(detail, request.now, _calm_at(one, settings))
-    unhealthy = record.unhealthy_targets(request.now - settings.forget)
+    weather = _Weather(record, request.now, settings)
     for group, members in _scopes(request.inventory, request.groups).items():
-        if detail := _too_much(group, members, unhealthy, settings):
+        if detail := _too_much(group, members, weather, settings):
             return _wait(detail, request.now, None)
     return None
 
@@ -62,11 +81,11 @@ def watch_storm(
     settings = config.storm
     if settings is None:
         return [_end(record, one, now) for one in record.storms(math.inf) if one.ended_at is None]
-    unhealthy = record.unhealthy_targets(now - settings.forget)
+    weather = _Weather(record, now, settings)
     holding = {one.group: one for one in record.storms(math.inf) if one.ended_at is None}
     news = []
     for group, members in _scopes(inventory, groups).items():
-        detail = _too_much(group, members, unhealthy, settings)
+        detail = _too_much(group, members, weather, settings)
         if detail and group not in holding:
             began = Storm(new_id("sm"), group, tuple(sorted(members)), began_at=now)
             record.put_storm(began)
@@ -74,7 +93,7 @@ def watch_storm(
     for one in holding.values():
         # A group may have left the inventory meanwhile: its storm is judged by what it was.
         members = _scopes(inventory, groups).get(one.group) or frozenset(one.members)
-        detail = _too_much(one.group, members, unhealthy, settings)
+        detail = _too_much(one.group, members, weather, settings)
         news += _go_on(record, one, bool(detail), settings, now)
     return news
 
@@ -95,7 +114,7 @@ def _go_on(
 def _end(record: GuardRecord, one: Storm, now: float) -> StormNews:
     ended = replace(one, ended_at=now)
     record.put_storm(ended)
-    return StormNews(ended, f"the storm over {_name(one.group)} is over: healing goes on")
+    return StormNews(ended, f"the storm over {name_of(one.group)} is over: healing goes on")
 
 
 def _scopes(
@@ -104,17 +123,17 @@ def _scopes(
     return {"": inventory, **groups}
 
 
-def _too_much(
-    group: str, members: frozenset[str], unhealthy: Collection[str], settings: Settings
-) -> str:
+def _too_much(group: str, members: frozenset[str], weather: _Weather, settings: Settings) -> str:
     """One sentence when too many of `members` are unhealthy, else nothing."""
     share: Amount | None = settings.groups if group else settings.share
-    hosts = {host for target in unhealthy if (host := host_of(target, members))}
-    if share is None or len(hosts) < settings.min_hosts:
+    if share is None:
+        return ""
+    hosts = {host for target in weather.unhealthy(group) if (host := host_of(target, members))}
+    if len(hosts) < settings.min_hosts:
         return ""
     if not share.exceeded_by(len(hosts), len(members)):
         return ""
-    return f"storm: {len(hosts)} of {len(members)} hosts of {_name(group)} are unhealthy"
+    return f"storm: {len(hosts)} of {len(members)} hosts of {name_of(group)} are unhealthy"
 
 
 def host_of(target: str, hosts: Collection[str]) -> str:
@@ -137,5 +156,6 @@ def _calm_at(one: Storm, settings: Settings) -> float | None:
     return None if one.calm_since is None else one.calm_since + settings.cool_down
 
 
-def _name(group: str) -> str:
+def name_of(group: str) -> str:
+    """Return in words what a storm is over."""
     return f"group {group}" if group else "the inventory"

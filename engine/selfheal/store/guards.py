@@ -52,7 +52,9 @@ AND incidents.state IN ('open', 'manual') LIMIT 1
 """
 _UNHEALTHY = """
 SELECT DISTINCT target FROM faults
-WHERE state IN ('open', 'manual') AND (state = 'open' OR last_seen > ?) AND target != ''
+WHERE state IN ('open', 'manual') AND last_seen > ? AND target != '' AND NOT EXISTS (
+    SELECT 1 FROM decisions WHERE decisions.incident_id = faults.incident_id
+    AND refused IN ('observe_only', 'suggest_only'))
 """
 _RULE_ENDS = """
 SELECT healings.ended_at, healings.outcome, healings.id

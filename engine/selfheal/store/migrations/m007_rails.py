@@ -69,6 +69,7 @@ def _create_guards(db: Database) -> None:
             "began_at": float,
             "calm_since": float,
             "ended_at": float,
+            "ended_by": str,
         },
         pk="id",
     ).create_index(["ended_at"])
