@@ -7,7 +7,7 @@ import pytest
 
 from selfheal.clock import ManualClock
 from selfheal.errors import StoreError
-from selfheal.model import ExecutionStrategy
+from selfheal.model import ExecutionStrategy, Fault
 from selfheal.ports import JSON
 from selfheal.recovery.executors.memory import FAILS, Reply
 from tests.actions.bench import Bench, firing
@@ -233,22 +233,63 @@ async def test_a_bug_in_an_action_is_its_own_failure(caplog: pytest.LogCaptureFi
     assert "rules.yml:1:1" in caplog.text
 
 
-async def test_a_record_that_refuses_does_not_stop_the_ruleset(
+async def test_a_firing_waits_for_a_record_that_refuses(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a full disk the firing breaks off, and the next one is acted on all the same."""
-    bench = Bench([("none", {})])
+    """With a full disk a firing's end is told when there is room again; what it did stays done."""
+    clock = ManualClock(1000.0)
+    bench = Bench([("debug", {"msg": "once"})], clock=clock)
 
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise StoreError("the disk is full")
 
     with monkeypatch.context() as patch:
         patch.setattr(bench.record, "tell", refuse)
-        await bench.dispatcher.act(firing({"i": 1}))
-        await bench.dispatcher.drain()
+        bench.dispatcher.take(firing({"i": 1}))
+        await clock.advance(0.1)
+        await clock.advance(100.0)
     assert "the disk is full" in caplog.text
-    assert await bench.fire({"i": 2})
-    assert len(bench.done) == 1
+    assert bench.done == []
+    await clock.advance(10.0)
+    assert bench.dispatcher.idle
+    assert (bench.statuses, bench.contents) == (["successful"], ["once"])
+
+
+async def test_a_fault_the_record_refuses_is_reported_again_in_order() -> None:
+    """A record that is busy for a while loses no accepted event, and turns none around."""
+    clock, seen, refusals = ManualClock(1000.0), list[str](), 5
+
+    async def heal(fault: Fault) -> None:
+        nonlocal refusals
+        if refusals:
+            refusals -= 1
+            raise StoreError("the record is busy")
+        seen.append(fault.target)
+
+    args = {"fault": "f", "component": "web", "target": "{{ event.host }}"}
+    bench = Bench([("heal", args)], clock=clock, heal=heal)
+    for host in ("web1", "web2"):
+        bench.dispatcher.take(firing({"host": host}))
+    await clock.advance(0.1)
+    assert (bench.done, bench.dispatcher.idle) == ([], False)
+    await clock.advance(10.0)
+    assert seen == ["web1", "web2"]
+    assert bench.statuses == ["successful"]
+
+
+async def test_what_is_refused_for_ever_holds_nobody_up_for_ever() -> None:
+    """While the record takes everything else, an action fails in the end; the next one runs."""
+    clock = ManualClock(1000.0)
+
+    async def heal(fault: Fault) -> None:
+        raise StoreError("this can't be kept")
+
+    args = {"fault": "f", "component": "web", "target": "web1"}
+    bench = Bench([("heal", args), ("debug", {"msg": "next"})], clock=clock, heal=heal)
+    bench.dispatcher.take(firing({"i": 1}))
+    await clock.advance(0.1)
+    await clock.advance(200.0)
+    assert bench.statuses == ["failed", "successful"]
 
 
 async def test_messages_in_the_timeline_are_one_line() -> None:

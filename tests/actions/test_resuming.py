@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from selfheal.errors import StoreError
 from selfheal.model import (
     Event,
     Fault,
@@ -192,3 +194,18 @@ async def test_an_edited_rule_is_not_known() -> None:
     assert bench.dispatcher.knows(left)
     assert not Bench([DEBUG, DEBUG]).dispatcher.knows(left)
     assert not Bench([("none", {})]).dispatcher.knows(left)
+
+
+async def test_at_the_end_a_firing_that_waits_for_the_record_is_left() -> None:
+    """It is pending on record with the action that was refused, for the next start."""
+
+    async def heal(fault: Fault) -> None:
+        raise StoreError("the disk is full")
+
+    bench = Left([("heal", {"fault": "f", "component": "web", "target": "web1"})], heal=heal)
+    (left,) = bench.record.unfinished_firings()
+    bench.dispatcher.resume(left)
+    await bench.clock.advance(1.0)  # type: ignore[attr-defined]  # a ManualClock
+    with mock.patch.object(bench.record, "tell", side_effect=StoreError("the disk is full")):
+        assert await bench.dispatcher.close() == 1
+    assert bench.record.unfinished_firings() == [left]

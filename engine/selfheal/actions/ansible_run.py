@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 
 from selfheal.actions.context import ActionContext, ActionResult, ActionStatus
-from selfheal.errors import ExecutionError
+from selfheal.actions.recorded import until_recorded
+from selfheal.errors import ExecutionError, StoreError
 from selfheal.model import (
     PlaybookRequest,
     PlaybookResult,
@@ -17,6 +20,8 @@ from selfheal.model import (
     TaskResult,
     new_id,
 )
+
+log = logging.getLogger(__name__)
 
 
 class RecordedRun:
@@ -38,18 +43,21 @@ class RecordedRun:
             result = found or self._ended(ident, StepState.UNKNOWN, why)
         else:
             result = await self._run(new_id("st"))
-        if self._services.steps:
-            self._services.steps.end_step(result)
+        await until_recorded(self._context, partial(self._record_end, result))
         return result
 
     async def _run(self, ident: str) -> PlaybookResult:
         request = replace(self._request, ident=ident, inventory=self._services.inventory)
-        _record_intent(request, self._context)
+        await until_recorded(self._context, partial(_record_intent, request, self._context))
         try:
             take = _TaskRecorder(ident, self._context).take
             return await self._services.runner.run(request, take)
         except ExecutionError as error:
             return self._ended(ident, StepState.FAILED, str(error))
+
+    async def _record_end(self, result: PlaybookResult) -> None:
+        if self._services.steps:
+            self._services.steps.end_step(result)
 
     def _ended(self, ident: str, state: StepState, message: str) -> PlaybookResult:
         now = self._services.clock.now()
@@ -66,7 +74,7 @@ def as_action_result(name: str, result: PlaybookResult) -> ActionResult:
     return ActionResult(ActionStatus.UNKNOWN if unknown else ActionStatus.FAILED, message, data)
 
 
-def _record_intent(request: PlaybookRequest, context: ActionContext) -> None:
+async def _record_intent(request: PlaybookRequest, context: ActionContext) -> None:
     """Before anything happens: a run that is not on record is known not to have begun."""
     firings, steps = context.services.firings, context.services.steps
     with firings.transaction() if firings else nullcontext():
@@ -99,5 +107,9 @@ class _TaskRecorder:
 
     def take(self, task: TaskResult) -> None:
         self._seq += 1
-        if self._services.steps:
-            self._services.steps.add_task(self._ident, self._seq, task, self._services.clock.now())
+        steps, now = self._services.steps, self._services.clock.now()
+        try:
+            if steps:
+                steps.add_task(self._ident, self._seq, task, now)
+        except StoreError as error:  # the run's end completes its tasks
+            log.warning("a task of run %s can't be recorded now: %s", self._ident, error)

@@ -2,26 +2,31 @@
 
 After a crash it is taken up where it stopped. An action that may be repeated is; a playbook's end
 is read from its artifacts; of anything else that was begun nobody knows whether it happened: that
-is said to a human, and it is not done again.
+is said to a human, and it is not done again. While the record takes no writes the firing waits
+where it is, still pending on record; what was done in the world is not done again for it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
+from functools import partial
 
 from selfheal.actions.context import ActionContext, ActionResult, ActionStatus, Services
+from selfheal.actions.recorded import until_recorded
 from selfheal.actions.registry import ACTIONS, ADOPTED, MESSAGE_ACTIONS, REPEATABLE
 from selfheal.actions.steering import refuse_steering
-from selfheal.errors import SelfhealError
+from selfheal.errors import SelfhealError, StoreError
 from selfheal.model import ActionSpec, Firing, FiringState, Kind, Rule, Ruleset, Unfinished
 from selfheal.templates import render
 
 log = logging.getLogger(__name__)
 
 _UNKNOWN = "the engine ended while it ran; whether it happened is unknown, it is not repeated"
+_BEGUN_ANEW = REPEATABLE | {"shutdown"}
+"""Those that are begun anew when the record refuses what they write."""
 
 
 class Course:
@@ -41,14 +46,15 @@ class Course:
             results.append(result)
             if result.status is ActionStatus.UNKNOWN:
                 note = f"{note}; {result.message}" if note else result.message
-                await self._tell_human(context, result)
+                await until_recorded(context, partial(self._tell_human, context, result))
             last = result.last or index == len(rule.actions) - 1
-            self._record(context, result, note, last=last)
+            await until_recorded(context, partial(self._record, context, result, note, last=last))
             if last:
                 break
             begun = ""
-        if not results and self._services.firings:
-            self._services.firings.end_firing(left.firing.id, FiringState.DONE, note)
+        if not results:
+            context = ActionContext(left.firing, self._hosts, self._services)
+            await until_recorded(context, partial(self._end, context, note))
         return results
 
     async def _run_one(self, spec: ActionSpec, context: ActionContext) -> ActionResult:
@@ -56,7 +62,8 @@ class Course:
             result = await self._call(spec, context)
         except asyncio.CancelledError:
             stopped = ActionResult(ActionStatus.CANCELLED, "the engine ended", action=spec.name)
-            self._tell(context, stopped)
+            with suppress(StoreError):  # the firing is pending on record, which says enough
+                self._tell(context, stopped)
             raise
         except SelfhealError as error:
             result = ActionResult(ActionStatus.FAILED, str(error))
@@ -70,15 +77,24 @@ class Course:
             if context.begun:
                 stops = spec.name == "shutdown"
                 return ActionResult(ActionStatus.UNKNOWN, f"{spec.name}: {_UNKNOWN}", last=stops)
-            if self._services.firings:
-                self._services.firings.begin_action(context.firing.id, context.index, "begun")
+            await until_recorded(context, partial(self._begin, context))
         # What becomes an event or a fact is compared by conditions, which tell 86 from "86".
         literals = spec.name in MESSAGE_ACTIONS
         args = render(spec.args, context.template_variables, literals=literals)
         refuse_steering(spec.name, spec.args, args, context.template_variables)
-        return await ACTIONS[spec.name](args, context)
+        act = partial(ACTIONS[spec.name], args, context)
+        # The others do in the world what is not repeated: they wait for the record themselves.
+        return await (until_recorded(context, act) if spec.name in _BEGUN_ANEW else act())
 
-    def _record(
+    async def _begin(self, context: ActionContext) -> None:
+        if self._services.firings:
+            self._services.firings.begin_action(context.firing.id, context.index, "begun")
+
+    async def _end(self, context: ActionContext, note: str) -> None:
+        if self._services.firings:
+            self._services.firings.end_firing(context.firing.id, FiringState.DONE, note)
+
+    async def _record(
         self, context: ActionContext, result: ActionResult, note: str, *, last: bool
     ) -> None:
         """Tell the end of an action and move on, both or none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from selfheal.actions.arguments import Args, flag, mapping, seconds, text, whole
@@ -12,6 +13,7 @@ from selfheal.actions.context import ActionContext, ActionResult, ActionStatus
 from selfheal.actions.display import banner, pretty
 from selfheal.actions.internal_event import internal_event
 from selfheal.actions.key_path import narrow
+from selfheal.actions.recorded import until_recorded
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +82,8 @@ async def hand_on(
     event = internal_event(brought, action, context)
     banner(services.out, services.clock, f"{title}: set-facts", pretty(event))
     if options.set_facts:
-        await services.assert_fact(options.ruleset, event, context.origin("fact"))
+        fact = partial(services.assert_fact, options.ruleset, event, context.origin("fact"))
+        await until_recorded(context, fact)
     if options.post_events:
-        await services.post_event(options.ruleset, event, context.origin("event"))
+        post = partial(services.post_event, options.ruleset, event, context.origin("event"))
+        await until_recorded(context, post)
