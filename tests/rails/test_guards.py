@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,6 +115,7 @@ def test_one_that_has_yet_to_begin_holds_nothing(build: Build) -> None:
         (['target="web"'], False),
         (["target=~web.*"], True),
         (["target=~we"], False),
+        ([r"target!~\d{1,3}(\.\d{1,3}){3}(:(80|443))?"], True),
         (["target!~db.*", "severity=critical"], True),
         (["target!~db.*", "severity=warning"], False),
         (["type=connection_failure", "ruleset=web", "solution=restart"], True),
@@ -182,6 +185,11 @@ def test_an_operator_and_its_opposite(value: str, other: str) -> None:
         ('target="we"b"', 7, "quotes do not close"),
         ('target=we"b', 9, "quote in the middle"),
         ("target=~we[b", 10, "no regular expression"),
+        ("host=~(a+)+", 6, "within a repeat"),
+        ("host=~(a|a)+", 6, "within a repeat"),
+        ("host=~(a?a?)*", 6, "within a repeat"),
+        ("host=~(a{1,99}){1,99}", 6, "within a repeat"),
+        ("host=~(?:x(b|bc)*)*y", 6, "within a repeat"),
     ],
 )
 def test_a_wrong_matcher_says_where(text: str, offset: int, said: str) -> None:
@@ -189,3 +197,16 @@ def test_a_wrong_matcher_says_where(text: str, offset: int, said: str) -> None:
     with pytest.raises(ConditionError, match=said) as caught:
         parse_matcher(text)
     assert caught.value.offset == offset
+
+
+def test_a_hostile_label_holds_nobody_up(build: Build) -> None:
+    """Expressions look at the first thousand characters of a label."""
+    world = build()
+    world.silence("team=~(web|db).*x?.*y")
+    began = time.monotonic()
+    for text in ("web" + "x" * 1_000_000, "web" + "x" * 2_000 + "y"):
+        assert (
+            world.ask(world.healing(text[-9:], world.fault(text[-9:], labels={"team": text})))
+            is None
+        )
+    assert time.monotonic() - began < 2.0

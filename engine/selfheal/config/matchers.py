@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from re import _constants as codes  # type: ignore[attr-defined]  # not public, no other parser
+from re import _parser as parser  # type: ignore[attr-defined]  # not public, no other parser
 from typing import Annotated, Any
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
@@ -14,6 +16,7 @@ from selfheal.yamlfile import describe
 
 _FORM = re.compile(r"\s*([A-Za-z_][\w.:-]*)\s*(=~|!~|!=|=)\s*(.*?)\s*", re.ASCII | re.DOTALL)
 _HINT = 'write name="value"; the four operators are = != =~ !~'
+_OFTEN = 10
 _ESCAPED = {"n": "\n", '"': '"', "\\": "\\"}
 
 
@@ -48,6 +51,30 @@ def _check_regex(value: str, offset: int) -> None:
     except re.error as error:
         message = f"no regular expression: {error.msg}"
         raise ConditionError(message, offset=offset + (error.pos or 0)) from error
+    if _repeats_within(parser.parse(value), inside=False):
+        message = "a repeat, or alternatives, within a repeat can take for ever on a hostile label"
+        raise ConditionError(message, offset=offset, hint="write (a+)+ as a+, (a|b)+ as [ab]+")
+
+
+def _repeats_within(tree: Any, *, inside: bool) -> bool:
+    """Whether what is repeated often can match one text in several ways."""
+    for op, argument in tree:
+        repeats = op in (codes.MAX_REPEAT, codes.MIN_REPEAT)
+        varies = repeats and argument[0] != argument[1]
+        if inside and (varies or op is codes.BRANCH):
+            return True
+        often = inside or (repeats and argument[1] > _OFTEN)
+        if any(_repeats_within(one, inside=often) for one in _parts(op, argument)):
+            return True
+    return False
+
+
+def _parts(op: Any, argument: Any) -> list[Any]:
+    if op is codes.BRANCH:
+        return list(argument[1])
+    if op in (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.SUBPATTERN):
+        return [argument[-1]]
+    return [argument[1]] if op in (codes.ASSERT, codes.ASSERT_NOT) else []
 
 
 def _matcher(value: Any) -> LabelMatcher:

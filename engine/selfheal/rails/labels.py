@@ -9,6 +9,9 @@ from functools import lru_cache
 from selfheal.model import LabelMatcher, MatchOp
 from selfheal.rails.request import RailRequest
 
+SUBJECT_LIMIT = 1000
+"""Characters of a label that an expression looks at: labels come from anywhere."""
+
 
 def labels_of(request: RailRequest) -> dict[str, str]:
     """Return every label; a name of the engine's own wins over an alert's label, which is then
@@ -39,9 +42,13 @@ def _holds(matcher: LabelMatcher, value: str) -> bool:
         case MatchOp.NOT_EQUAL:
             return value != matcher.value
         case MatchOp.REGEX:
-            return _compiled(matcher.value).fullmatch(value) is not None
+            return _matches(matcher.value, value)
         case MatchOp.NOT_REGEX:
-            return _compiled(matcher.value).fullmatch(value) is None
+            return not _matches(matcher.value, value)
+
+
+def _matches(expression: str, value: str) -> bool:
+    return _compiled(expression).fullmatch(value[:SUBJECT_LIMIT]) is not None
 
 
 @lru_cache(maxsize=1000)
