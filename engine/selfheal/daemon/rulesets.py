@@ -114,8 +114,10 @@ class RunningRulesets:
     async def emit(self, event: JSON, ruleset: str, origin: str) -> None:
         """Take in an event from outside the sources, for one ruleset or for all; with an origin
         once each."""
-        for name in [ruleset] if ruleset else list(self._loops):
-            await self.loop(name).queue.put(event, origin and f"{origin}:{name}")
+        # A reload may come between: what these queues are given then goes to their heirs.
+        loops = [self.loop(ruleset)] if ruleset else list(self._loops.values())
+        for loop in loops:
+            await loop.queue.put(event, origin and f"{origin}:{loop.ruleset.name}")
 
     def facts(self, ruleset: str) -> Sequence[JSON]:
         """Return the facts that stand in a ruleset."""

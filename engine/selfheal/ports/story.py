@@ -49,8 +49,9 @@ class Inbox(Protocol):
         """Leave a message (`emit`, `stop`, `reload`); on disk when it returns."""
         ...
 
-    def take(self) -> list[tuple[int, str, JSON]]:
-        """The messages not done yet, oldest first: (id, kind, payload)."""
+    def take(self, *, only: str = "", but: str = "") -> list[tuple[int, str, JSON]]:
+        """The messages not done yet, oldest first: (id, kind, payload); of one kind only, or of
+        all but one."""
         ...
 
     def done(self, message_id: int, note: str = "") -> None: ...

@@ -13,8 +13,12 @@ class Messages(Repository):
     def post(self, kind: str, payload: JSON, at: float) -> int:
         return self._db.insert("inbox", {"kind": kind, "payload": to_text(payload), "at": at})
 
-    def take(self) -> list[tuple[int, str, JSON]]:
-        rows = self._db.rows("SELECT * FROM inbox WHERE done_at IS NULL ORDER BY id")
+    def take(self, *, only: str = "", but: str = "") -> list[tuple[int, str, JSON]]:
+        rows = self._db.rows(
+            "SELECT * FROM inbox WHERE done_at IS NULL AND (? = '' OR kind = ?) AND kind <> ?"
+            " ORDER BY id",
+            (only, only, but),
+        )
         return [(row["id"], row["kind"], from_text(JSON, row["payload"])) for row in rows]
 
     def done(self, message_id: int, note: str = "") -> None:
