@@ -44,16 +44,15 @@ class Turns:
             self.flush()
 
     def fired(self, event: Event, moment: int, firings: Sequence[Firing]) -> list[Firing]:
-        """Give it the next turn; on record with what it fired when this returns."""
+        """Give it the next turn and write that with what it fired, in the caller's transaction."""
         named = [replace(firing, id=new_id("fi")) for firing in firings]
-        with self._record.transaction(durable=False):
-            self.matched(event, moment)
-            self.flush()
-            if event.kind in (InputKind.EVENT, InputKind.POSTED):
-                self._tell_event(event)
-            for firing in named:
-                self._record.add_firing(firing, self._actions[firing.rule])
-                self._tell_firing(firing)
+        self.matched(event, moment)
+        self.flush()
+        if event.kind in (InputKind.EVENT, InputKind.POSTED):
+            self._tell_event(event)
+        for firing in named:
+            self._record.add_firing(firing, self._actions[firing.rule])
+            self._tell_firing(firing)
         return named
 
     def flush(self) -> None:
@@ -108,5 +107,5 @@ def _bounded(matches: Mapping[str, JSON]) -> dict[str, Any]:
 
 def _short(body: JSON) -> str:
     text = str({key: value for key, value in body.items() if key != "meta"})
-    text = "".join(char if char.isprintable() else " " for char in text)
-    return text if len(text) <= 160 else f"{text[:159]}…"
+    shown = "".join(char if char.isprintable() else " " for char in text[:160])
+    return shown if len(text) <= 160 else f"{shown[:159]}…"
