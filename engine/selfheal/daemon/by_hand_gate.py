@@ -43,15 +43,25 @@ class ByHandGate(OpenGate):
         now = SystemClock().now()
         touched = await self._reach.of(healing, rung, now)
         request = self._request(healing, rung, stage, now, touched)
-        refused = check_rails(request, self._record, self._rails)
-        if refused is None and isinstance(touched, Refused) and not request.override:
-            refused = touched
+        refused = self._admitted(request, touched)
         if refused is None:
-            self._record.admit(healing.id, request.solution, request.reach, now)
             return None if self._wait else self._locked(healing, stage)
         if refused.verdict is Verdict.WAIT and not self._wait:
             return replace(refused, verdict=Verdict.STOP)
         return refused
+
+    def _admitted(self, request: RailRequest, touched: Touched | Refused) -> Refused | None:
+        """Count and be counted in one transaction: other processes run by hand, too."""
+        with self._record.transaction():
+            refused = check_rails(request, self._record, self._rails)
+            if refused is None and isinstance(touched, Refused) and not request.override:
+                refused = touched
+            if refused is None:
+                hosts, now = request.reach, request.now
+                self._record.admit(request.healing_id, request.solution, hosts, now)
+            elif request.stage is Stage.START:
+                self._record.withdraw_admission(request.healing_id)
+            return refused
 
     def _request(
         self, healing: Healing, rung: int, stage: Stage, now: float, touched: Touched | Refused

@@ -105,7 +105,12 @@ class GuardRecord(RailRecord, Protocol):
     """The same, and what changes it."""
 
     def admit(self, healing_id: str, solution: str, hosts: Sequence[str], at: float) -> None:
-        """Note what the rails have let this healing through to: what counts while it runs."""
+        """Note what the rails have let this healing through to: what counts while it runs; of a
+        run by hand from now on, so that two processes can't both take the last place."""
+        ...
+
+    def withdraw_admission(self, healing_id: str) -> None:
+        """It was let through, but has to wait again, and takes nobody's place meanwhile."""
         ...
 
     def add_pause(self, pause: Pause) -> None: ...

@@ -208,6 +208,10 @@ class Guards(Repository):
             row = {"healing_id": healing_id, "solution": solution, "at": at}
             self._db.insert("admissions", row | {"hosts": to_text(sorted(set(hosts)))})
 
+    def withdraw_admission(self, healing_id: str) -> None:
+        with self._db.writing():
+            self._db.execute("DELETE FROM admissions WHERE healing_id = ?", (healing_id,))
+
     def add_pause(self, pause: Pause) -> None:
         self._db.insert("pauses", to_row(pause))
 

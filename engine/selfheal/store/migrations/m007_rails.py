@@ -121,7 +121,8 @@ def _create_counted(db: Database) -> None:
         FROM healings
         LEFT JOIN faults ON faults.id = healings.fault_id
         LEFT JOIN admissions ON admissions.healing_id = healings.id
-        WHERE healings.state = 'running'
+        WHERE (healings.state = 'running' OR healings.state = 'queued'
+                AND healings.origin = 'operator' AND admissions.healing_id IS NOT NULL)
             AND NOT coalesce(json_extract(healings.options, '$.check'), 0)
         """,
     )
