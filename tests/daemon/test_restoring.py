@@ -113,6 +113,17 @@ async def test_nothing_is_acted_on_that_is_not_on_record() -> None:
         assert names(bench) == ["one"]
 
 
+async def test_a_state_that_cannot_be_saved_takes_no_marks_with_it() -> None:
+    """What was matched before it is on record as matched: no later state counts it twice."""
+    with RulesetBench((PAIR,), ManualClock()) as bench:
+        await bench.event(a=1)
+        await bench.work()
+        refuses = mock.patch.object(bench.loop._memory, "save", side_effect=StoreError("full"))
+        with refuses, pytest.raises(StoreError):
+            bench.loop._save()
+        assert bench.record.journal_counts().unmatched == 0
+
+
 @pytest.mark.parametrize(("jump", "again"), [(-3600.0, False), (3600.0, True)])
 async def test_a_wall_clock_that_jumps_while_no_engine_runs(jump: float, again: bool) -> None:
     """Time is never taken back; a clock set forward ends windows as if that time had passed."""

@@ -259,8 +259,9 @@ class RulesetLoop:
             raise
 
     def _save(self) -> None:
+        # First the marks, by themselves: what they say must not be undone with a state that fails.
+        self._turns.flush()
         with self._record.transaction(durable=False):
-            self._turns.flush()
             self._memory.save(self._matcher, self._turns.last)
 
     def _tell(self, event: Event, text: str) -> None:
