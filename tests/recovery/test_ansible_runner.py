@@ -337,6 +337,19 @@ async def test_a_hanging_playbook_is_ended_with_everything_it_started(
     assert found.state is StepState.TIMEOUT
 
 
+async def test_a_run_that_another_process_began_meanwhile_is_no_orphan(
+    project: Project, hanging: str, tmp_path: Path
+) -> None:
+    """An engine that starts ends nothing of a run by hand that was not on record when it looked."""
+    by_hand, engine = project.runner(grace=0.5), project.runner()
+    running = asyncio.create_task(by_hand.run(PlaybookRequest("st-1", hanging)))
+    await eventually(lambda: _pid(tmp_path / "stubborn") > 0)
+    assert await engine.end_orphans(()) == {}
+    assert alive(_pid(tmp_path / "stubborn"))
+    await by_hand.cancel("st-1")
+    assert (await running).state is StepState.CANCELLED
+
+
 async def test_cancel_ends_the_run(
     project: Project, hanging: str, tmp_path: Path, artifacts: Callable[[str], Path]
 ) -> None:

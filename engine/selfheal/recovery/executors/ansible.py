@@ -25,6 +25,7 @@ from selfheal.recovery.executors.processes import (
     signal_run,
     stuck_forks,
 )
+from selfheal.recovery.executors.scrub import is_held
 
 _log = logging.getLogger(__name__)
 _REAL = SystemClock()  # processes take real time to die, whatever clock the engine is given
@@ -102,7 +103,12 @@ class AnsibleRunner:
         """See `ports.PlaybookRunner.end_orphans`."""
         runs = await asyncio.to_thread(marked_runs, self._site.private / "artifacts")
         ours = {*living, *self._running, INVENTORY_RUN}
-        orphans = {ident: count for ident, count in runs.items() if ident not in ours}
+        # A run by hand may have begun since `living` was read from the record.
+        orphans = {
+            ident: count
+            for ident, count in runs.items()
+            if ident not in ours and not is_held(self._site.artifacts(ident))
+        }
         await asyncio.gather(*(self.end_processes(ident) for ident in orphans))
         return orphans
 

@@ -67,6 +67,21 @@ class ScrubLock:
         self._descriptor = None
 
 
+def is_held(folder: Path) -> bool:
+    """Tell whether a living process of ours works on that run."""
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def scrub_run(folder: Path, mask: Mask) -> bool:
     """Remove the files for Ansible alone, blot out secrets in the others; False if one resists."""
     whole = True
