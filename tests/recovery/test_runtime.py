@@ -20,6 +20,7 @@ from selfheal.model import (
     OnFailure,
     Outcome,
     PlaybookRequest,
+    PlaybookResult,
     Refusal,
     Severity,
     Solution,
@@ -575,6 +576,24 @@ async def test_one_broken_healing_does_not_touch_another(engine: Engine) -> None
     assert ended.outcome is Outcome.FAILED
     assert ended.reason == "the engine failed: RuntimeError: the decision is broken"
     assert ended in engine.done
+
+
+async def test_a_step_of_a_broken_healing_does_not_run_for_ever(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nobody knows how its run ended, its end is unknown on record."""
+    end_step, failures = engine.record.end_step, [RuntimeError("the engine is wrong")]
+
+    def fails_once(result: PlaybookResult) -> None:
+        if failures:
+            raise failures.pop()
+        end_step(result)
+
+    monkeypatch.setattr(engine.record, "end_step", fails_once)
+    ended = await engine.carry(engine.start(), submitted(solution_of("one")))
+    assert ended.outcome is Outcome.UNKNOWN
+    steps = [step.state for attempt in ended.attempts for step in attempt.steps]
+    assert steps == [StepState.UNKNOWN]
 
 
 async def test_a_start_the_record_could_not_take_whole_is_made_later(

@@ -10,7 +10,7 @@ from functools import partial
 
 from selfheal.clock import Clock
 from selfheal.errors import SelfhealError
-from selfheal.model import Healing, HealingState, Outcome
+from selfheal.model import Healing, HealingState, Outcome, PlaybookResult, StepRun, StepState
 from selfheal.ports import Record
 from selfheal.recovery.move import Finish
 from selfheal.recovery.pausing import Pausing
@@ -79,11 +79,20 @@ class Ending:
             outcome = Outcome.UNKNOWN if ran else Outcome.FAILED
             with self._record.transaction():
                 for attempt in healing.attempts:
+                    for run in attempt.steps:
+                        if run.state is StepState.RUNNING:
+                            self._record.end_step(self._unknown(run, reason))
                     if attempt.outcome is None:
                         self._record.end_attempt(attempt.id, Outcome.UNKNOWN, self._clock.now())
                 healing = self.finish(healing_id, Finish(outcome, reason))
         self._broken.pop(healing_id, None)
         return healing
+
+    def _unknown(self, run: StepRun, reason: str) -> PlaybookResult:
+        now = self._clock.now()
+        return PlaybookResult(
+            run.ident, StepState.UNKNOWN, None, run.started_at, now, message=reason
+        )
 
     def _last_known(self, healing_id: str, reason: str) -> Healing | None:
         try:
