@@ -11,7 +11,8 @@ SelfhealError
 ├── EventError            an event can't be taken (too large, too deep, not JSON)
 ├── SourceError           a source can't start or gave up
 ├── ActionError           an action of a rule failed
-├── ExecutionError        a playbook could not be started at all (Ansible missing, file missing)
+├── ExecutionError        a playbook could not be started at all (file missing, …)
+│   └── NotInstalledError Ansible is missing
 ├── StoreError            the record can't be opened, read or written
 ├── JoinEngineError       the join engine's child process died or lied
 ├── MissingExtraError     an optional dependency is not installed; says which extra brings it
@@ -108,6 +109,10 @@ class ActionError(SelfhealError):
 
 class ExecutionError(SelfhealError):
     """A playbook could not be started."""
+
+
+class NotInstalledError(ExecutionError):
+    """A program of Ansible's is not there: waiting does not bring it."""
 
 
 class StoreError(SelfhealError):

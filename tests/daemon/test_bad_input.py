@@ -198,7 +198,7 @@ def test_a_playbook_that_hangs(tmp_path: Path) -> None:
 
 
 def test_no_ansible(tmp_path: Path) -> None:
-    """The engine starts, each rung says how to get Ansible, a human is told, the engine goes on."""
+    """The engine starts, each healing says how to get Ansible, a human is told, it goes on."""
     folder = write_project(tmp_path / "project")
     install = without_ansible_installed(tmp_path / "install")
     with engine_process(folder, install=install) as engine:
@@ -206,7 +206,7 @@ def test_no_ansible(tmp_path: Path) -> None:
             engine.emit({"down": host})
             engine.until(lambda: engine.states() == [IncidentState.MANUAL] * count)  # noqa: B023 - awaited here
         healing = engine.healings()[0]
-        assert healing.outcome is Outcome.FAILED
-        assert "ansible-playbook is not installed" in healing.reason
+        assert healing.outcome is Outcome.REFUSED
+        assert "ansible-inventory is not installed" in healing.reason
         assert "pip install 'selfheal[ansible]'" in healing.reason
         assert "Traceback" not in engine.output

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from selfheal.errors import ExecutionError, TemplateError
+from selfheal.errors import ExecutionError, NotInstalledError, TemplateError
 from selfheal.model import Attempt, Healing, Refusal, Refused, Verdict
 from selfheal.recovery import LiveVariables
 from selfheal.recovery.requests import RequestBuilder
@@ -96,6 +96,8 @@ async def _told(step: str, limit: Awaitable[str]) -> str:
 def _unreadable(healing: Healing, error: ExecutionError, now: float) -> Refused:
     detail = f"{_UNREADABLE}: {error}"
     waiting = healing.waiting
+    if isinstance(error, NotInstalledError):
+        return Refused(Refusal.RAIL_FAILED, detail, Verdict.STOP)
     if waiting and waiting.detail.startswith(_UNREADABLE) and now - waiting.since > PATIENCE:
         return Refused(Refusal.RAIL_FAILED, detail, Verdict.STOP)
     return Refused(Refusal.RAIL_FAILED, detail, Verdict.WAIT, now + ASK_AGAIN)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from selfheal.errors import ExecutionError
+from selfheal.errors import ExecutionError, NotInstalledError
 from selfheal.model import PlaybookRequest
 from selfheal.recovery.executors.environment import environment, only_ours
 from selfheal.recovery.executors.scrub import Mask, ScrubLock, scrub_run
@@ -104,7 +104,7 @@ def find_program(name: str, executable: str = "") -> str:
         found = shutil.which(str(beside_ours)) or shutil.which(name)
     if not found:
         places = executable or f"{beside_ours}, then PATH"
-        raise ExecutionError(
+        raise NotInstalledError(
             f"{name} is not installed (looked for {places}): pip install 'selfheal[ansible]'"
         )
     return found
