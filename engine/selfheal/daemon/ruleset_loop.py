@@ -145,7 +145,7 @@ class RulesetLoop:
                 self._hand_on(self._let_time_pass(self._clock.read()))
             self._turns.flush_in_time()
             if self._memory.is_old(self._matcher, self._turns.last):
-                self._save()
+                self._save_or_later()
             await self._actors.room()
             if not (worked or self.waiting):
                 return
@@ -257,6 +257,12 @@ class RulesetLoop:
             self._broken = error
             self.queue.wake.set()
             raise
+
+    def _save_or_later(self) -> None:
+        try:
+            self._save()
+        except StoreError as error:
+            log.error("ruleset %s: its state can't be saved now: %s", self.ruleset.name, error)
 
     def _save(self) -> None:
         # First the marks, by themselves: what they say must not be undone with a state that fails.

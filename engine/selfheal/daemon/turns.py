@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from selfheal.daemon.ruleset_clock import RulesetClock
+from selfheal.errors import StoreError
 from selfheal.model import Event, Firing, InputKind, Kind, Mark, Ruleset, new_id
 from selfheal.ports import JSON, Record, Timeline
 
+log = logging.getLogger(__name__)
+
 FLUSH_AFTER = 0.2
 """Seconds that a mark may wait for others."""
+AGAIN_AFTER = 1_000_000
+"""Microseconds until marks are tried again that the record has refused."""
 FLUSH_AT = 500
 """Marks that are written at once."""
 MAX_TOLD_BYTES = 16 * 1024
@@ -41,7 +47,7 @@ class Turns:
             self._oldest = self._clock.read()
         self._marks.append(Mark(event.id, self.last, moment, note))
         if len(self._marks) >= FLUSH_AT:
-            self.flush()
+            self._flush_or_later()
 
     def fired(self, event: Event, moment: int, firings: Sequence[Firing]) -> list[Firing]:
         """Give it the next turn and write that with what it fired, in the caller's transaction."""
@@ -73,7 +79,16 @@ class Turns:
         """Write the marks if the oldest has waited long enough."""
         left = self.flush_in
         if left is not None and left <= 0.001:
+            self._flush_or_later()
+
+    def _flush_or_later(self) -> None:
+        """A record that can't be written for a while (a full disk) gets the marks afterwards: what
+        fired nothing is matched again if the engine ends before."""
+        try:
             self.flush()
+        except StoreError as error:
+            log.error("%s matched inputs can't be marked now: %s", len(self._marks), error)
+            self._oldest = self._clock.read() + AGAIN_AFTER
 
     def _tell_event(self, event: Event) -> None:
         self._timeline.tell(
