@@ -135,7 +135,11 @@ def _config(receiver: int, join_engine: str) -> dict[str, Any]:
         "drain_timeout": "10s",
         # Faults are made on purpose here: nobody is asked, however badly a solution does.
         "approval": {"confidence": 0.0},
-        "notify": {"webhooks": [{"url": f"http://127.0.0.1:{receiver}/told"}]},
+        # The harness counts each call; bundles of them have tests of their own.
+        "notify": {
+            "webhooks": [{"url": f"http://127.0.0.1:{receiver}/told"}],
+            "bundle": False,
+        },
     }
 
 
