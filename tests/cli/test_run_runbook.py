@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from selfheal.cli.answers import os_user
 from tests.daemon.support import (
     INSTALL,
     Observer,
@@ -203,9 +204,15 @@ def test_an_operator_may_override_the_rails_and_says_why(folder: Path) -> None:
     """With a reason, which goes on record, no rail binds."""
     paused(folder)
     (folder / "proof").touch()
+    assert run(folder, "repair", "--override", " ").returncode == 2
     done = run(folder, "repair", "--override", "the site is on fire")
     assert done.returncode == 0, done.stderr
     assert story(folder) == ["one", "two"]
+    observer = Observer(folder)
+    [healing] = observer.healings()
+    observer.record.close()
+    assert healing.options["override"] == "the site is on fire"
+    assert healing.options["who"] == os_user()
 
 
 def test_a_run_that_waits_goes_on_when_the_pause_is_lifted(folder: Path) -> None:

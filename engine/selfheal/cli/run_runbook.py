@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from selfheal.cli.answers import os_user
 from selfheal.cli.exits import Exit
 from selfheal.cli.output import echo, timestamp
 from selfheal.cli.project import opened_record, project_option
@@ -66,6 +67,8 @@ def command(
     from selfheal.daemon.masked_output import mask_process
     from selfheal.masking import Secrets
 
+    if override and not override.strip():
+        raise click.UsageError("--override: say why; it goes on record")
     secrets = Secrets()
     mask_process(secrets)
     project = load_project(folder)
@@ -83,6 +86,7 @@ def command(
         diff=diff,
         from_step=from_step,
         override=override,
+        who=os_user(),
     )
     if dry_run:
         _show_plan(wanted)

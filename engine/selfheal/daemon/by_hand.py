@@ -58,6 +58,8 @@ class ByHand:
     """Ansible's diff mode."""
     from_step: int = 1
     """Number of the first step to run, counted from 1."""
+    who: str = ""
+    """The person, for the record."""
     override: str = ""
     """Why no rail binds this run; empty: those that bind operators do."""
 
@@ -72,6 +74,7 @@ class ByHand:
             "limit": self.limit,
             "inventory": self.inventory,
             "extra_vars": given,
+            "who": self.who,
             "override": self.override,
         }
         target = self.target or self.limit
