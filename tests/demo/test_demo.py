@@ -66,10 +66,13 @@ def test_it_heals_twice_and_says_so_in_plain_lines(tmp_path: Path, env: dict[str
 
 @pytest.fixture
 def demo(env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """The demo, running."""
+    """The demo, running; a closed terminal means something to it, also when the tests run below
+    nohup, which programs inherit."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     with subprocess.Popen(
         COMMAND, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env
     ) as process:
+        signal.signal(signal.SIGHUP, before)
         yield process
         process.kill()
 
