@@ -26,6 +26,11 @@ class MaskedNotifier:
         mask = self._secrets.mask
         await self._notifier.notify(mask(subject), mask(body), mask(data))
 
+    def post(self, subject: str, body: str, data: JSON) -> None:
+        """See `ports.Notifier.post`."""
+        mask = self._secrets.mask
+        self._notifier.post(mask(subject), mask(body), mask(data))
+
     def start(self) -> None:
         """Take up what an earlier engine has left undelivered."""
         if start := getattr(self._notifier, "start", None):

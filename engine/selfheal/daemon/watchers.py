@@ -12,7 +12,7 @@ from selfheal.config import Rails
 from selfheal.daemon.reach import Inventory
 from selfheal.duration import format_duration
 from selfheal.errors import ExecutionError, StoreError
-from selfheal.model import Fault, Healing, Kind, Rule, Ruleset
+from selfheal.model import Autonomy, Healing, Kind, Rule, Ruleset
 from selfheal.ports import Notifier, Record
 from selfheal.rails import demotion, name_of, new_promotion, rewritten, watch_storm
 
@@ -26,7 +26,9 @@ REMIND_SECONDS = 3600.0
 
 
 class Watchers:
-    """Notes storms and changes of autonomy on the record, and tells a human once of each."""
+    """Notes storms and changes of autonomy on the record, and tells a human once of each.
+
+    What a human is told is put on record together with what it is about: both, or none of it."""
 
     def __init__(
         self,
@@ -66,21 +68,20 @@ class Watchers:
         """Look again at what the rule of its fault may do."""
         self.fault_changed()
         fault = self._record.fault(healing.fault_id)
-        if fault.rule and not await self._demoted(fault):
-            await self._promoted(fault)
+        if not fault.rule:
+            return
+        rule = self._rule_of(fault.ruleset, fault.rule)
+        written = rule.autonomy if rule else None
+        if not self._demoted(fault.ruleset, fault.rule, written, fault.incident_id):
+            self._proposed(fault.ruleset, fault.rule, written)
 
     def rulebooks_loaded(self, rulesets: Iterable[Ruleset]) -> None:
-        """Note what an edit has made of rules whose autonomy was changed beside the rulebook."""
-        now = self._clock.now()
+        """Note what an edit has made of rules whose autonomy was changed beside the rulebook, and
+        what failures have made of the others that an earlier engine had no time to look at."""
         for ruleset in rulesets:
             for rule in ruleset.rules:
-                change = rewritten(
-                    ruleset.name, rule.name, rule.autonomy, self._record, self._rails(), now
-                )
-                if change is not None:
-                    self._record.change_autonomy(change)
-                    text = f"rule “{rule.name}” of “{ruleset.name}”: {change.reason}"
-                    self._record.tell(Kind.RAIL, text)
+                if not self._rewritten(ruleset.name, rule):
+                    self._demoted(ruleset.name, rule.name, rule.autonomy)
 
     async def _look(self) -> None:
         try:
@@ -89,13 +90,16 @@ class Watchers:
         except ExecutionError as error:
             log.info("the inventory can't be read: %s", error)
             hosts, groups = frozenset(), {}
-        for news in watch_storm(self._record, hosts, groups, self._clock.now(), self._rails()):
-            self._record.tell(Kind.RAIL, news.text, data={"storm_id": news.storm.id})
-            await self._notifier.notify(news.text, news.text, {})
+        with self._record.transaction():
+            found = watch_storm(self._record, hosts, groups, self._clock.now(), self._rails())
+            for news in found:
+                self._record.tell(Kind.RAIL, news.text, data={"storm_id": news.storm.id})
+                self._notifier.post(news.text, news.text, {})
+        if found:
             self._changed()
-        await self._remind()
+        self._remind()
 
-    async def _remind(self) -> None:
+    def _remind(self) -> None:
         """A storm that never ends is forgotten by people, too."""
         now = self._clock.now()
         holding = [one for one in self._record.storms(math.inf) if one.ended_at is None]
@@ -106,8 +110,9 @@ class Watchers:
                 since = format_duration(now - one.began_at)
                 text = f"the storm over {name_of(one.group)} holds for {since}: nothing is healed"
                 body = f"{text}\nIf it is over: selfheal storm end {one.id} --why ..."
-                self._record.tell(Kind.RAIL, text, data={"storm_id": one.id})
-                await self._notifier.notify(text, body, {})
+                with self._record.transaction():
+                    self._record.tell(Kind.RAIL, text, data={"storm_id": one.id})
+                    self._notifier.post(text, body, {})
 
     async def _stir(self) -> None:
         alarm = asyncio.ensure_future(self._clock.sleep(LOOK_SECONDS))
@@ -119,22 +124,32 @@ class Watchers:
             alarm.cancel()
             stirred.cancel()
 
-    async def _demoted(self, fault: Fault) -> bool:
-        rule = self._rule_of(fault.ruleset, fault.rule)
-        written, now = (rule.autonomy if rule else None), self._clock.now()
-        change = demotion(fault.ruleset, fault.rule, written, self._record, self._rails(), now)
+    def _rewritten(self, ruleset: str, rule: Rule) -> bool:
+        now = self._clock.now()
+        change = rewritten(ruleset, rule.name, rule.autonomy, self._record, self._rails(), now)
         if change is None:
             return False
-        self._record.change_autonomy(change)
-        text = f"rule “{fault.rule}” of “{fault.ruleset}” may do less: {change.reason}"
-        self._record.tell(Kind.RAIL, text, incident_id=fault.incident_id)
-        await self._notifier.notify(text, text, {"cause": change.id})
+        with self._record.transaction():
+            self._record.change_autonomy(change)
+            self._record.tell(Kind.RAIL, f"rule “{rule.name}” of “{ruleset}”: {change.reason}")
         return True
 
-    async def _promoted(self, fault: Fault) -> None:
-        rule = self._rule_of(fault.ruleset, fault.rule)
-        written = rule.autonomy if rule else None
-        found = new_promotion(fault.ruleset, fault.rule, written, self._record, self._rails())
+    def _demoted(
+        self, ruleset: str, rule: str, written: Autonomy | None, incident_id: str = ""
+    ) -> bool:
+        now = self._clock.now()
+        change = demotion(ruleset, rule, written, self._record, self._rails(), now)
+        if change is None:
+            return False
+        text = f"rule “{rule}” of “{ruleset}” may do less: {change.reason}"
+        with self._record.transaction():
+            self._record.change_autonomy(change)
+            self._record.tell(Kind.RAIL, text, incident_id=incident_id)
+            self._notifier.post(text, text, {"cause": change.id})
+        return True
+
+    def _proposed(self, ruleset: str, rule: str, written: Autonomy | None) -> None:
+        found = new_promotion(ruleset, rule, written, self._record, self._rails())
         if found is not None:
-            how = f"selfheal autonomy set {fault.rule!r} {found.level.value}"
-            await self._notifier.notify(found.text, f"{found.text}\n{how}", {})
+            how = f"selfheal autonomy set {rule!r} {found.level.value}"
+            self._notifier.post(found.text, f"{found.text}\n{how}", {})

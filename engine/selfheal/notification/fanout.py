@@ -45,7 +45,7 @@ class FanoutNotifier:
         self.post(subject, body, data)
 
     def post(self, subject: str, body: str, data: JSON) -> None:
-        """The same as `notify`, which awaits nothing either: fit for a caller's transaction."""
+        """See `ports.Notifier.post`."""
         told = _notification(subject, body, data, self._clock.now())
         try:
             if not self._write(told):

@@ -15,4 +15,7 @@ class MemoryNotifier:
     """(subject, body, data) in order."""
 
     async def notify(self, subject: str, body: str, data: JSON) -> None:
+        self.post(subject, body, data)
+
+    def post(self, subject: str, body: str, data: JSON) -> None:
         self.sent.append((subject, body, data))

@@ -17,3 +17,13 @@ class Notifier(Protocol):
         One cause is told once: `data["cause"]`, else subject and data when they are about an
         incident. A call made again after a crash is no second call."""
         ...
+
+    def post(self, subject: str, body: str, data: JSON) -> None:
+        """The same, for inside a caller's transaction: the message is on record if, and only if,
+        that is."""
+        ...
+
+    def post(self, subject: str, body: str, data: JSON) -> None:
+        """The same, for inside a caller's transaction: the message is on record if, and only if,
+        that is."""
+        ...
