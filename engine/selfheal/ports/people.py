@@ -22,8 +22,3 @@ class Notifier(Protocol):
         """The same, for inside a caller's transaction: the message is on record if, and only if,
         that is."""
         ...
-
-    def post(self, subject: str, body: str, data: JSON) -> None:
-        """The same, for inside a caller's transaction: the message is on record if, and only if,
-        that is."""
-        ...
