@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -9,11 +10,13 @@ from unittest import mock
 import pytest
 
 from selfheal.clock import SystemClock
+from selfheal.config import load_project
 from selfheal.daemon.closing import close_by_hand
 from selfheal.errors import StoreError
 from selfheal.model import (
     Autonomy,
     AutonomyChange,
+    Event,
     FaultState,
     HealingState,
     IncidentState,
@@ -28,6 +31,7 @@ from selfheal.notification import FanoutNotifier
 from selfheal.recovery import SqliteRuntime
 from selfheal.recovery.executors import MemoryRunner
 from selfheal.recovery.executors.memory import FAILS, HANGS, Reply
+from selfheal.store import open_record
 
 from .hook import listening, silent
 from .support import RULES, engine_inside, write_project
@@ -173,6 +177,49 @@ async def test_a_fault_that_comes_back_is_healed_again(tmp_path: Path) -> None:
         engine.emit({"down": "web1"})
         await engine.until(lambda: engine.states() == [IncidentState.HEALED] * 2)
         assert runner.playbooks == ["restart.yml", "restart.yml"]
+
+
+async def test_a_report_from_before_the_end_is_the_healed_fault(tmp_path: Path) -> None:
+    """An event taken in while the fault was being healed, and matched only by the next engine,
+    belongs to that fault: it is counted, and nothing is restarted again."""
+    runner = MemoryRunner({"restart.yml": heals(tmp_path)})
+    folder = write_project(tmp_path, rails=AT_ONCE)
+    async with engine_inside(folder, runner) as engine:
+        engine.emit({"down": "web1"})
+        await engine.until(lambda: engine.states() == [IncidentState.HEALED])
+        ended = engine.record.fault(engine.incidents()[0].primary_fault_id).ended_at
+        assert ended is not None
+    with contextlib.closing(open_record(load_project(folder).database)) as record:
+        late = Event(new_id("ev"), "probe", ended - 0.01, {"down": "web1"}, ruleset="shop")
+        record.add([late])
+    async with engine_inside(folder, runner) as engine:
+        await engine.until(lambda: engine.told("reported again (2 times)"))
+        assert engine.states() == [IncidentState.HEALED]
+        assert runner.playbooks == ["restart.yml"]
+
+
+async def test_an_echo_is_looked_at_before_it_is_healed(tmp_path: Path) -> None:
+    """What is reported only while the target settles is healed if its proof does not hold then,
+    and else is over: nothing runs, and no human is called."""
+    runner = MemoryRunner({"restart.yml": heals(tmp_path)})
+    rails = {"cooldown": False, "settle": "1s", "flapping": False}
+    async with listening() as hook:
+        folder = write_project(tmp_path, notify=hook.config, rails=rails)
+        async with engine_inside(folder, runner) as engine:
+            engine.emit({"down": "web1"})
+            await engine.until(lambda: engine.states() == [IncidentState.HEALED])
+            engine.emit({"down": "web1"})
+            echo = [IncidentState.HEALED, IncidentState.RESOLVED]
+            await engine.until(lambda: engine.states() == echo)
+            assert runner.playbooks == ["restart.yml"]
+            (tmp_path / "proof").unlink()
+            engine.emit({"down": "web1"})
+            await engine.until(lambda: engine.states() == [*echo, IncidentState.HEALED])
+            (tmp_path / "proof").unlink()
+            engine.emit({"down": "web1"})
+            await engine.until(lambda: engine.states() == echo + [IncidentState.HEALED] * 2)
+            assert runner.playbooks == ["restart.yml"] * 3
+    assert hook.messages == []
 
 
 async def test_healed_and_still_reported_calls_a_human_once(tmp_path: Path) -> None:

@@ -56,16 +56,29 @@ def test_a_later_start_is_a_new_fault_once_the_old_is_closed(record: SqliteRecor
     """The same trouble, begun anew, is a fault and an incident of its own."""
     first, _ = record.open_fault(a_fault())
     record.set_fault_state(first.id, FaultState.HEALED, 120.0)
-    second, new = record.open_fault(a_fault(starts_at=130.0))
+    second, new = record.open_fault(a_fault(starts_at=130.0, last_seen=130.0))
     assert new
     assert second.incident_id != first.incident_id
+
+
+def test_what_came_before_the_end_of_a_healing_is_the_healed_fault(
+    record: SqliteRecord,
+) -> None:
+    """Matched late, a report without a start of its own opens nothing; one that came after does,
+    and so does any while the clock is before that end, for it was set back."""
+    first, _ = record.open_fault(a_fault())
+    record.set_fault_state(first.id, FaultState.HEALED, 120.0)
+    late, new = record.open_fault(a_fault(starts_at=119.0, last_seen=119.0))
+    assert (new, late.id, late.count, late.state) == (False, first.id, 2, FaultState.HEALED)
+    record.set_fault_state(first.id, FaultState.HEALED, 1000.0 + 3600.0)
+    assert record.open_fault(a_fault(starts_at=1000.0, last_seen=1000.0))[1]
 
 
 def test_a_standing_fault_takes_in_repeats_of_an_older_one(record: SqliteRecord) -> None:
     """While the fingerprint stands, a late repeat of its closed fault is a report of it."""
     older, _ = record.open_fault(a_fault())
     record.set_fault_state(older.id, FaultState.HEALED, 120.0)
-    standing, _ = record.open_fault(a_fault(starts_at=130.0))
+    standing, _ = record.open_fault(a_fault(starts_at=130.0, last_seen=130.0))
     again, new = record.open_fault(a_fault())
     assert (new, again.id, again.count) == (False, standing.id, 2)
     assert record.fault(older.id).count == 1

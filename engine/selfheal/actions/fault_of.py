@@ -24,7 +24,7 @@ _MESSAGES = ("alert.annotations.summary", "alert.annotations.description", "mess
 
 def fault_of(args: Args, context: ActionContext) -> Fault:
     """Return the fault that the firing reports. Raises ActionError."""
-    firing, now = context.firing, context.services.clock.now()
+    firing = context.firing
     event = first_event(context)
     kind, component = name(args, "fault"), name(args, "component")
     target = target_of(args, context)
@@ -41,7 +41,7 @@ def fault_of(args: Args, context: ActionContext) -> Fault:
         message=_message(args, event, f"{kind} of {component}"),
         # The firing's time, not this moment's: repeated after a crash it is the same fault.
         starts_at=_starts_at(args.get("starts_at") or _alert_text(event, "startsAt"), firing.at),
-        last_seen=now,
+        last_seen=firing.at,
         root_cause=name(args, "root_cause", ""),
         labels=_labels(args, event),
         metadata=_metadata(context.matches, mapping(args, "metadata")),

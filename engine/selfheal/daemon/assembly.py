@@ -12,6 +12,7 @@ from selfheal.approvals import Approvals, Links, load_key
 from selfheal.clock import Clock
 from selfheal.config import Project
 from selfheal.daemon.current import Current
+from selfheal.daemon.echo import Echoes
 from selfheal.daemon.gate import DecisionGate
 from selfheal.daemon.healer import Healer
 from selfheal.daemon.known_secrets import learn_read
@@ -74,12 +75,14 @@ class Stages:
         self.services = self._services()
 
     def _gate(self) -> DecisionGate:
+        url = self._config.prometheus_url
         return DecisionGate(
             self._record,
             rails=lambda: self._current.rails,
             policy=lambda: self._current.policy,
             approvals=self.approvals,
             reach=Reach(self.runner, self._live),
+            echoes=Echoes(self._record, lambda: self._current.rails, self._live, url, self._clock),
             rule_of=self._current.rule,
             clock=self._clock,
         )

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from selfheal.approvals import Approvals
 from selfheal.clock import Clock
 from selfheal.config import Rails
+from selfheal.daemon.echo import Echoes
 from selfheal.daemon.reach import Reach, Touched
 from selfheal.daemon.telling import tell_decision
 from selfheal.decision import Policy, decide_rung, refuse
@@ -48,6 +49,7 @@ class DecisionGate:
         policy: Callable[[], Policy],
         approvals: Approvals,
         reach: Reach,
+        echoes: Echoes,
         rule_of: RuleOf,
         clock: Clock,
     ) -> None:
@@ -57,6 +59,7 @@ class DecisionGate:
         self._policy = policy
         self._approvals = approvals
         self._reach = reach
+        self._echoes = echoes
         self._rule_of = rule_of
         self._clock = clock
         # What was told last of each healing: one that waits is asked about again and again.
@@ -81,6 +84,8 @@ class DecisionGate:
     async def consent(self, healing: Healing, rung: int) -> Refused | None:
         """See `ports.Gate.consent`."""
         fault = self._record.fault(healing.fault_id)
+        if not healing.attempts and await self._echoes.is_one(healing, fault, rung):
+            return self._drop_echo(healing, fault, rung)
         request = self._request(healing, fault, rung, Stage.RUNG, Touched())
         objection = needs_approval(request, self._record, self._rails())
         decision = decide_rung(
@@ -100,6 +105,14 @@ class DecisionGate:
         refused = _refusal(approval, is_last=rung + 1 == len(healing.ladder))
         if refused is not None:
             self._tell_refused(healing, fault, rung, refused)
+        return refused
+
+    def _drop_echo(self, healing: Healing, fault: Fault, rung: int) -> Refused:
+        """Close the fault as the world would; reported once more, it is a new one."""
+        self._record.set_fault_state(fault.id, FaultState.RESOLVED, self._clock.now())
+        why = "reported only while the target settled, and the proof holds: nothing needs doing"
+        refused = Refused(Refusal.FAULT_GONE, why, Verdict.STOP)
+        self._tell_refused(healing, fault, rung, refused)
         return refused
 
     def ended(self, healing: Healing) -> None:

@@ -139,7 +139,7 @@ class Healer:
 
     async def _doubt(self, over: Fault) -> None:
         """Call a human when the world goes on reporting what was healed, resolved or closed."""
-        since = self._now() - (over.ended_at or 0.0)
+        since = over.last_seen - (over.ended_at or 0.0)
         if since <= STILL_REPORTED_AFTER:
             return
         healings = self._record.healings(incident_id=over.incident_id, limit=1)

@@ -51,7 +51,8 @@ class Turns:
 
     def fired(self, event: Event, moment: int, firings: Sequence[Firing]) -> list[Firing]:
         """Give it the next turn and write that with what it fired, in the caller's transaction."""
-        named = [replace(firing, id=new_id("fi")) for firing in firings]
+        # What is reported was so when the event came, however long it waited to be matched.
+        named = [replace(firing, id=new_id("fi"), at=event.received_at) for firing in firings]
         self.matched(event, moment)
         self.flush()
         if event.kind in (InputKind.EVENT, InputKind.POSTED):

@@ -29,7 +29,7 @@ class Firing:
     matches: Mapping[str, Mapping[str, Any]]
     """Alias (`m`, `m_0`, or the given name) to the body of the message that matched."""
     at: float
-    """Unix time."""
+    """Unix time at which the event that made it fire was taken in, or its timer was due."""
     event_ids: tuple[str, ...] = ()
     """Ids of the journal's events among the matches; facts are not among them."""
     id: str = ""

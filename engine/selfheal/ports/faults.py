@@ -21,7 +21,8 @@ class FaultRecord(Protocol):
 
         Returns the recorded fault and True when it is new. A repeat has the fingerprint and the
         `starts_at` of a recorded fault, or the fingerprint of one that stands: open, or handed to
-        a human (MANUAL) and not resolved since."""
+        a human (MANUAL) and not resolved since; or of one that was HEALED after the report's
+        `last_seen`: what came before the repair was proven is no new fault."""
         ...
 
     def resolve_faults(self, component: str, target: str, at: float) -> list[Fault]:

@@ -8,11 +8,14 @@ from selfheal.model import Fault, FaultState, Incident, IncidentState, new_id
 from selfheal.store.codec import from_row, to_row
 from selfheal.store.repository import Repository
 
-# A standing fault takes in every report of its fingerprint; a closed one only its own repeats.
+# A standing fault takes in every report of its fingerprint; a closed one its own repeats, and when
+# it was healed what had come before that and is matched only now. An end in the future tells of a
+# clock that was set back, and nothing of what came before it.
 _KNOWN = """
 SELECT * FROM faults
-WHERE fingerprint = ? AND (starts_at = ? OR state IN ('open', 'manual'))
-ORDER BY state IN ('open', 'manual') DESC LIMIT 1
+WHERE fingerprint = :fingerprint AND (starts_at = :starts_at OR state IN ('open', 'manual')
+    OR (state = 'healed' AND ended_at > :seen AND ended_at <= :now))
+ORDER BY state IN ('open', 'manual') DESC, starts_at = :starts_at DESC, ended_at DESC LIMIT 1
 """
 
 
@@ -21,7 +24,13 @@ class Faults(Repository):
 
     def open_fault(self, fault: Fault) -> tuple[Fault, bool]:
         with self._db.writing():
-            known = self._db.row(_KNOWN, (fault.fingerprint, fault.starts_at))
+            report = {
+                "fingerprint": fault.fingerprint,
+                "starts_at": fault.starts_at,
+                "seen": fault.last_seen,
+                "now": self._clock.now(),
+            }
+            known = self._db.row(_KNOWN, report)
             if known is None:
                 return self._open(fault), True
             return self._repeat(from_row(Fault, known), fault.last_seen), False
