@@ -39,6 +39,8 @@ def write_site(folder: Path, ports: Mapping[str, int]) -> Site:
             "name": "hooks",
             "hosts": "actor",
             "execution_strategy": "parallel",
+            # Halves of pairs wait for the other as long as this; two hours would outlast the soak.
+            "default_events_ttl": "30 seconds",
             "sources": [{"eda.builtin.webhook": {**listening, "port": hooks}}],
             "rules": _hook_rules(),
         },
@@ -82,8 +84,11 @@ def _hook_rules() -> list[dict[str, Any]]:
             "name": "seldom",
             "condition": "event.payload.noise is defined",
             "throttle": {"once_within": "5 seconds", **group},
-            # No new fact each time: facts are kept until they are retracted, and would add up.
-            "action": {"set_fact": {"fact": {"noisy": "{{ event.payload.key }}"}}},
+            # A fact is kept until it is retracted: without that they would add up.
+            "actions": [
+                {"retract_fact": {"fact": {"noisy": "{{ event.payload.key }}"}}},
+                {"set_fact": {"fact": {"noisy": "{{ event.payload.key }}"}}},
+            ],
         },
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import contextlib
 import logging
 import os
@@ -226,6 +227,10 @@ class Engine:
         await old.settle()
         await old.close()
         self._retiring.remove(old)
+        del old
+        # Rules, sources and tasks refer to each other: left to the collector's own time, a dozen
+        # editions would lie about, and the memory they were spread over is not given back.
+        gc.collect()
 
     async def _until_end(self) -> None:
         """Wait; raises what a part of the engine that must never end has ended by."""
