@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
@@ -25,13 +26,17 @@ class RailRecord(Protocol):
 
     An attempt that was refused, or run in Ansible's check mode, changed nothing: neither is in any
     answer. What a human stopped ended neither well nor badly. `besides` is the id of the healing
-    that is asked about, left out of the answer."""
+    that is asked about, left out of the answer. What lies after `until` is left out, too: a clock
+    that was set back leaves times that are still to come, and tell nothing of how long ago that
+    was."""
 
     def has_begun(self, healing_id: str, solution: str = "") -> bool:
         """Whether anything of it (with that solution) was ever run."""
         ...
 
-    def healings_begun(self, key: Key, since: float, *, besides: str) -> Count:
+    def healings_begun(
+        self, key: Key, since: float, until: float = math.inf, *, besides: str
+    ) -> Count:
         """Healings whose first attempt (with the key's solution) began after `since`, and running
         ones that have yet to begin theirs: one that waits for an approval counts."""
         ...
@@ -44,19 +49,23 @@ class RailRecord(Protocol):
         """Hosts that running healings touch, or were let through to touch."""
         ...
 
-    def hosts_touched(self, hosts: Collection[str], since: float) -> frozenset[str]:
+    def hosts_touched(
+        self, hosts: Collection[str], since: float, until: float = math.inf
+    ) -> frozenset[str]:
         """Those of `hosts` that attempts begun after `since` touch."""
         ...
 
-    def attempts_begun(self, since: float) -> Sequence[float]:
+    def attempts_begun(self, since: float, until: float = math.inf) -> Sequence[float]:
         """When attempts began after `since`, oldest first."""
         ...
 
-    def last_end(self, key: Key, *, besides: str) -> float | None:
+    def last_end(self, key: Key, until: float = math.inf, *, besides: str) -> float | None:
         """When the newest attempt under the key ended."""
         ...
 
-    def failures(self, solution: str, number: int, within: float) -> Failures:
+    def failures(
+        self, solution: str, number: int, within: float, until: float = math.inf
+    ) -> Failures:
         """Bad ends since the last good one, and whether `number` of them ever lay `within`."""
         ...
 
@@ -74,14 +83,15 @@ class RailRecord(Protocol):
         ...
 
     def rule_ends(
-        self, ruleset: str, rule: str, since: float, limit: int
+        self, ruleset: str, rule: str, since: float, limit: int, until: float = math.inf
     ) -> list[tuple[float, Ended, str]]:
         """Healings of the rule that did something, began after `since` and have ended: when, how,
         id; newest first, at most `limit`."""
         ...
 
     def pauses(self, at: float) -> list[Pause]:
-        """Those that hold at that time."""
+        """Those that hold at that time; one that was lifted holds never again, whatever the clock
+        says."""
         ...
 
     def silences(self, ending_after: float) -> list[Silence]:

@@ -110,16 +110,21 @@ def demotion(
 ) -> AutonomyChange | None:
     """Return the loss of one level that the rule's failures call for, to be recorded and told.
 
-    To be asked whenever a healing of the rule has ended. Only what began since the last change
-    counts, so one failure never costs two levels."""
+    To be asked whenever a healing of the rule has ended, and at a start. Only what began since
+    the last change counts, so one failure never costs two levels: not even when a clock that was
+    set back leaves that change still to come."""
     settings, written = config.autonomy.demote, written or config.autonomy.default
     change = record.autonomy(ruleset, rule)
     level = current_level(change, written)
     if settings is None or level.level <= Autonomy.SUGGEST.level:
         return None
-    since = max(now - settings.within, change.at if change else -math.inf)
-    ends = record.rule_ends(ruleset, rule, since, _NEWEST)
-    bad = [ident for _, ended, ident in ends if ended is Ended.BADLY]
+    since, paid = now - settings.within, frozenset[str]()
+    if change is not None and change.at <= now:
+        since = max(since, change.at)
+    elif change is not None:
+        paid = frozenset(change.evidence.get("failed", ()))
+    ends = record.rule_ends(ruleset, rule, since, _NEWEST, now)
+    bad = [ident for _, ended, ident in ends if ended is Ended.BADLY and ident not in paid]
     if len(bad) < settings.failures:
         return None
     lower = list(Autonomy)[level.level - 1]

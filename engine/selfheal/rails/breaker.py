@@ -20,11 +20,11 @@ def breaker(request: RailRequest, record: RailRecord, config: Rails) -> Refused 
     settings = config.breaker
     if settings is None:
         return None
-    found = record.failures(request.solution, settings.failures, settings.within)
+    found = record.failures(request.solution, settings.failures, settings.within, request.now)
     if not found.tripped or found.last is None:
         return None
     rested = request.now - found.last
-    if 0.0 <= rested < settings.rest:  # a clock that was set back makes no rest longer
+    if rested < settings.rest:
         left = format_duration(settings.rest - rested)
         return _open(f"{request.solution} failed {found.number} times and rests for {left} more")
     probes = Key(solution=request.solution)

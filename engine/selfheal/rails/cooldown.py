@@ -13,14 +13,8 @@ def cooldown(request: RailRequest, record: RailRecord, config: Rails) -> Refused
     if config.cooldown is None:
         return None
     key = Key(target=request.host, solution=request.solution)
-    last = record.last_end(key, besides=request.healing_id)
-    if last is None or not is_recent(last, request.now, config.cooldown):
+    last = record.last_end(key, request.now, besides=request.healing_id)
+    if last is None or request.now - last >= config.cooldown:
         return None
     detail = f"{request.solution} was tried on {request.host} {request.now - last:.0f} s ago"
     return Refused(Refusal.COOLDOWN, detail, Verdict.WAIT, last + config.cooldown)
-
-
-def is_recent(at: float, now: float, span: float) -> bool:
-    """Whether `at` is less than `span` ago. Far in the future it tells of a clock that was set
-    back, and nothing of how long ago it was: nobody waits hours for that."""
-    return -span < now - at < span

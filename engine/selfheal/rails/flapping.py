@@ -15,7 +15,9 @@ def flapping(request: RailRequest, record: RailRecord, config: Rails) -> Refused
     if settings is None or fault is None:
         return None
     openings = record.fault_openings(fault.fingerprint, settings.openings)
-    if len(openings) < settings.openings or request.now - openings[-1] > settings.within:
+    ago = [request.now - at for at in openings]
+    # A clock that was set back leaves openings that are still to come: they do not count.
+    if len(openings) < settings.openings or not all(0 <= one <= settings.within for one in ago):
         return None
-    detail = f"opened {len(openings)} times in {format_duration(request.now - openings[-1])}"
+    detail = f"opened {len(openings)} times in {format_duration(max(ago))}"
     return Refused(Refusal.FLAPPING, detail, Verdict.STOP)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from selfheal.model import LabelMatcher, MatchOp
+from selfheal.model import LabelMatcher, Maintenance, MatchOp, Silence
 from selfheal.rails.request import RailRequest
 
 SUBJECT_LIMIT = 1000
@@ -33,6 +33,12 @@ def labels_of(request: RailRequest) -> dict[str, str]:
 def fits(matchers: Iterable[LabelMatcher], labels: Mapping[str, str]) -> bool:
     """Whether all hold; a label that is not there is empty, as to Alertmanager."""
     return all(_holds(one, labels.get(one.name, "")) for one in matchers)
+
+
+def has_begun(guard: Silence | Maintenance, now: float) -> bool:
+    """Whether it holds from now on, or from the moment it was made on: then it does so as well by
+    a clock that has been set back since."""
+    return guard.starts_at <= max(now, guard.created_at)
 
 
 def _holds(matcher: LabelMatcher, value: str) -> bool:

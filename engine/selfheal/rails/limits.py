@@ -58,7 +58,7 @@ def _within(limit: Limit, key: Key, request: RailRequest, record: RailRecord) ->
     if record.has_begun(request.healing_id, key.solution):
         return None  # counted already; what was begun may go on
     since = request.now - (limit.every or 0.0)
-    found = record.healings_begun(key, since, besides=request.healing_id)
+    found = record.healings_begun(key, since, request.now, besides=request.healing_id)
     if found.number < limit.max.number:
         return None
     detail = f"{found.number} in {format_duration(limit.every or 0.0)} {_per(limit)}"
@@ -82,7 +82,7 @@ def _hosts(
         detail = f"it alone would touch {len(mine)} of {len(whole)} hosts of {name}"
         return _full(limit, detail, Verdict.SKIP)
     if limit.every is not None:
-        touched = record.hosts_touched(whole, request.now - limit.every)
+        touched = record.hosts_touched(whole, request.now - limit.every, request.now)
         if mine and len(touched | mine) > most:
             span = format_duration(limit.every)
             detail = f"{len(touched)} of {len(whole)} hosts of {name} were touched in {span}"

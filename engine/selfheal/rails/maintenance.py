@@ -6,7 +6,7 @@ from selfheal.config import Rails
 from selfheal.model import Refusal, Refused, Verdict
 from selfheal.ports import RailRecord
 from selfheal.rails.calendar import is_open, open_until
-from selfheal.rails.labels import fits, labels_of
+from selfheal.rails.labels import fits, has_begun, labels_of
 from selfheal.rails.request import RailRequest
 
 
@@ -31,6 +31,6 @@ def _open_windows(
     once = [
         (f"{window.reason} ({window.who})", window.ends_at)
         for window in record.maintenances(now)
-        if window.starts_at <= now and fits(window.matchers, labels)
+        if has_begun(window, now) and fits(window.matchers, labels)
     ]
     return recurring + once

@@ -21,7 +21,7 @@ def ramp_up(request: RailRequest, record: RailRecord, config: Rails) -> Refused 
     ended = max(_ends(request, record, config, request.now - settings.during), default=None)
     if ended is None:
         return None
-    begun = record.attempts_begun(request.now - settings.every)
+    begun = record.attempts_begun(request.now - settings.every, request.now)
     if len(begun) < settings.max:
         return None
     ago = format_duration(request.now - ended)

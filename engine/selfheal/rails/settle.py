@@ -5,7 +5,6 @@ from __future__ import annotations
 from selfheal.config import Rails
 from selfheal.model import Key, Refusal, Refused, Verdict
 from selfheal.ports import RailRecord
-from selfheal.rails.cooldown import is_recent
 from selfheal.rails.request import RailRequest
 
 
@@ -13,8 +12,8 @@ def settle(request: RailRequest, record: RailRecord, config: Rails) -> Refused |
     """Wait before the first attempt until the target has settled; an echo is gone by then."""
     if config.settle is None or record.has_begun(request.healing_id):
         return None
-    last = record.last_end(Key(target=request.host), besides=request.healing_id)
-    if last is None or not is_recent(last, request.now, config.settle):
+    last = record.last_end(Key(target=request.host), request.now, besides=request.healing_id)
+    if last is None or request.now - last >= config.settle:
         return None
     detail = f"the engine acted on {request.host} {request.now - last:.0f} s ago"
     return Refused(Refusal.SETTLING, detail, Verdict.WAIT, last + config.settle)

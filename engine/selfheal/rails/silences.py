@@ -5,7 +5,7 @@ from __future__ import annotations
 from selfheal.config import Rails
 from selfheal.model import Refusal, Refused, Verdict
 from selfheal.ports import RailRecord
-from selfheal.rails.labels import fits, labels_of
+from selfheal.rails.labels import fits, has_begun, labels_of
 from selfheal.rails.request import RailRequest
 
 
@@ -15,7 +15,7 @@ def silences(request: RailRequest, record: RailRecord, config: Rails) -> Refused
     found = [
         one
         for one in record.silences(request.now)
-        if one.starts_at <= request.now and fits(one.matchers, labels)
+        if has_begun(one, request.now) and fits(one.matchers, labels)
     ]
     if not found:
         return None

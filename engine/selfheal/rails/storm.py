@@ -28,7 +28,12 @@ class _Weather:
     def __init__(self, record: RailRecord, now: float, settings: Settings) -> None:
         self._record = record
         self._since = now - settings.forget
-        self._ended = [one for one in record.storms(self._since) if one.ended_by and one.ended_at]
+        # An end that is still to come, by a clock that was set back, would hide all until then.
+        self._ended = [
+            one
+            for one in record.storms(self._since)
+            if one.ended_by and one.ended_at and one.ended_at <= now
+        ]
         self._known: dict[float, frozenset[str]] = {}
 
     def unhealthy(self, group: str) -> frozenset[str]:

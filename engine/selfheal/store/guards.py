@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -32,8 +33,9 @@ _FAILURES = """
 WITH bad AS (
     SELECT ended_at FROM rail_attempts
     WHERE solution = :solution AND outcome IN ('failed', 'rolled_back', 'rollback_failed')
+        AND ended_at <= :until
         AND ended_at > coalesce((SELECT max(ended_at) FROM rail_attempts
-            WHERE solution = :solution AND outcome = 'healed'), -1e300)
+            WHERE solution = :solution AND outcome = 'healed' AND ended_at <= :until), -1e300)
     ORDER BY ended_at DESC LIMIT :most
 ), spans AS (
     SELECT ended_at, ended_at - lag(ended_at, :others) OVER (ORDER BY ended_at) AS span FROM bad
@@ -60,13 +62,14 @@ _RULE_ENDS = """
 SELECT healings.ended_at, healings.outcome, healings.id
 FROM rail_attempts JOIN healings ON healings.id = rail_attempts.healing_id
 WHERE rail_attempts.rule = ? AND rail_attempts.ruleset = ? AND rail_attempts.first_of_healing
-    AND rail_attempts.began_at > ? AND healings.state = 'done'
+    AND rail_attempts.began_at > ? AND rail_attempts.began_at <= ? AND healings.state = 'done'
     AND NOT (healings.stop_requested != '' AND healings.outcome IN ('failed', 'rolled_back'))
 ORDER BY rail_attempts.began_at DESC LIMIT ?
 """
 _TOUCHED = """
 SELECT DISTINCT wanted.value AS host FROM json_each(?) AS wanted
-WHERE EXISTS (SELECT 1 FROM rail_hosts WHERE host = wanted.value AND began_at > ?)
+WHERE EXISTS (
+    SELECT 1 FROM rail_hosts WHERE host = wanted.value AND began_at > ? AND began_at <= ?)
 """
 _HOSTS_AT_WORK = """
 SELECT DISTINCT rail_hosts.host FROM rail_attempts
@@ -84,14 +87,16 @@ class Guards(Repository):
         sql = f"SELECT 1 FROM rail_attempts WHERE healing_id = ?{where} LIMIT 1"  # noqa: S608 (names are the code's own)
         return self._db.row(sql, (healing_id, *values)) is not None
 
-    def healings_begun(self, key: Key, since: float, *, besides: str) -> Count:
+    def healings_begun(
+        self, key: Key, since: float, until: float = math.inf, *, besides: str
+    ) -> Count:
         where, values = _equal(key)
         first = "first_of_solution" if key.solution else "first_of_healing"
         with self._db.reading():
             [begun] = self._db.rows(
                 "SELECT count(*) AS number, min(began_at) AS oldest FROM rail_attempts "  # noqa: S608 (names are the code's own)
-                f"WHERE began_at > ? AND {first} AND healing_id != ?{where}",
-                (since, besides, *values),
+                f"WHERE began_at > ? AND began_at <= ? AND {first} AND healing_id != ?{where}",
+                (since, until, besides, *values),
             )
             return Count(begun["number"] + self._about_to_begin(key, besides), begun["oldest"])
 
@@ -123,28 +128,34 @@ class Guards(Repository):
         rows = self._db.rows("SELECT hosts FROM rail_running WHERE id != ?", (besides,))
         return frozenset(host for row in rows for host in json.loads(row["hosts"]))
 
-    def hosts_touched(self, hosts: Collection[str], since: float) -> frozenset[str]:
-        rows = self._db.rows(_TOUCHED, (json.dumps(sorted(hosts)), since))
+    def hosts_touched(
+        self, hosts: Collection[str], since: float, until: float = math.inf
+    ) -> frozenset[str]:
+        rows = self._db.rows(_TOUCHED, (json.dumps(sorted(hosts)), since, until))
         return frozenset(row["host"] for row in rows)
 
-    def attempts_begun(self, since: float) -> Sequence[float]:
+    def attempts_begun(self, since: float, until: float = math.inf) -> Sequence[float]:
         rows = self._db.rows(
-            "SELECT began_at FROM rail_attempts WHERE began_at > ? ORDER BY began_at", (since,)
+            "SELECT began_at FROM rail_attempts WHERE began_at > ? AND began_at <= ? "
+            "ORDER BY began_at",
+            (since, until),
         )
         return [row["began_at"] for row in rows]
 
-    def last_end(self, key: Key, *, besides: str) -> float | None:
+    def last_end(self, key: Key, until: float = math.inf, *, besides: str) -> float | None:
         where, values = _equal(key)
         row = self._db.row(
             f"SELECT ended_at FROM rail_attempts WHERE healing_id != ?{where} "  # noqa: S608 (names are the code's own)
-            "AND ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT 1",
-            (besides, *values),
+            "AND ended_at <= ? ORDER BY ended_at DESC LIMIT 1",
+            (besides, *values, until),
         )
         return row["ended_at"] if row else None
 
-    def failures(self, solution: str, number: int, within: float) -> Failures:
-        values = {"solution": solution, "others": number - 1, "within": within, "most": _HOPELESS}
-        row = dict(self._db.execute(_FAILURES, values).fetchone())
+    def failures(
+        self, solution: str, number: int, within: float, until: float = math.inf
+    ) -> Failures:
+        values = {"solution": solution, "others": number - 1, "within": within, "until": until}
+        row = dict(self._db.execute(_FAILURES, values | {"most": _HOPELESS}).fetchone())
         tripped = bool(row["tripped"]) or row["number"] >= _HOPELESS
         return Failures(row["number"], tripped, row["last"])
 
@@ -159,18 +170,18 @@ class Guards(Repository):
         return str(row["incident_id"]) if row else ""
 
     def rule_ends(
-        self, ruleset: str, rule: str, since: float, limit: int
+        self, ruleset: str, rule: str, since: float, limit: int, until: float = math.inf
     ) -> list[tuple[float, Ended, str]]:
-        rows = self._db.rows(_RULE_ENDS, (rule, ruleset, since, limit))
+        rows = self._db.rows(_RULE_ENDS, (rule, ruleset, since, until, limit))
         return [
             (row["ended_at"], _ENDS.get(row["outcome"], Ended.UNCLEAR), row["id"]) for row in rows
         ]
 
     def pauses(self, at: float) -> list[Pause]:
         rows = self._db.rows(
-            "SELECT * FROM pauses WHERE since <= ? AND coalesce(ended_at, 1e300) > ? "
-            "AND coalesce(until, 1e300) > ? ORDER BY since, rowid",
-            (at, at, at),
+            "SELECT * FROM pauses WHERE ended_at IS NULL AND coalesce(until, 1e300) > ? "
+            "ORDER BY since, rowid",
+            (at,),
         )
         return [from_row(Pause, row) for row in rows]
 
