@@ -8,6 +8,11 @@ from typing import Protocol
 
 from selfheal.model import Healing, Lock
 
+HOST = "host:"
+"""What the lock of a host begins with."""
+EVERY_HOST = ("all", "host:*")
+"""Two names for the lock of every host: it overlaps each that begins with `host:`."""
+
 
 def never_dead(lock: Lock) -> bool:
     """The careful answer: whoever holds a lock is alive."""

@@ -22,6 +22,7 @@ from selfheal.model import (
     Verdict,
 )
 from selfheal.ports import Gate, Lease, Record
+from selfheal.recovery.claims import Claims
 from selfheal.recovery.move import Finish, StartRung
 from selfheal.recovery.plan import after_refusal, next_move
 from selfheal.recovery.rungs import skip_rung
@@ -45,14 +46,16 @@ class _Queued:
     until: float | None = field(default=None, compare=False)
     """Unix time at which to ask again; None: when something changes."""
     blockers: frozenset[str] = field(default=frozenset(), compare=False)
-    """Healings that hold what it needs."""
+    """Healings that hold what it needs, or the older one that waits for some of the same."""
 
 
 class Admission:
     """The queue. Each healing in it is either ready to be asked about, or parked.
 
     What is parked is made ready again when its time comes, the gate has changed, or what it needs
-    is free: nothing is asked twice for nothing, however long the queue is."""
+    is free: nothing is asked twice for nothing, however long the queue is. One that only lacks
+    locks has a claim on them: nobody younger begins whose locks overlap, so that it is not
+    overtaken for ever. One that waits for anything else holds up nobody."""
 
     def __init__(
         self,
@@ -74,6 +77,7 @@ class Admission:
         self._queue: dict[str, _Queued] = {}
         self._ready: list[_Queued] = []
         self._parked: dict[str, _Queued] = {}
+        self._claims = Claims()
         self._numbers = count()
         self._sweep = 0
         self._hold: Refused | None = None
@@ -91,6 +95,7 @@ class Admission:
     def remove(self, healing_id: str) -> bool:
         """Take it out of the queue; False when it is not in it."""
         self._parked.pop(healing_id, None)
+        self._claims.drop(healing_id)
         return self._queue.pop(healing_id, None) is not None
 
     def __len__(self) -> int:
@@ -111,7 +116,7 @@ class Admission:
         self.poke()
 
     def freed(self, healing_id: str) -> None:
-        """The locks of that healing are free."""
+        """That healing holds no lock, and has no claim on any."""
         self._unpark(lambda queued: healing_id in queued.blockers)
         self.poke()
 
@@ -123,12 +128,14 @@ class Admission:
         held: set[str] = set()
         if any(queued.blockers for queued in self._parked.values()):
             held = {lock.healing_id for lock in self._record.locks() if not lease.is_dead(lock)}
-        self._unpark(
-            lambda queued: (
-                (queued.until is not None and queued.until <= now)
-                or (bool(queued.blockers) and not queued.blockers & held)
-            )
-        )
+
+        def is_due(queued: _Queued) -> bool:
+            if queued.until is not None and queued.until <= now:
+                return True
+            stands = any(one in held or one in self._claims for one in queued.blockers)
+            return bool(queued.blockers) and not stands
+
+        self._unpark(is_due)
         self.poke()
 
     async def work(self) -> None:
@@ -172,6 +179,7 @@ class Admission:
         healing = self._record.healing(queued.healing_id)
         if healing.state is not HealingState.QUEUED:
             self.remove(healing.id)  # another process has seen to it
+            self.freed(healing.id)
             return
         move = next_move(healing)
         if not isinstance(move, StartRung):
@@ -189,13 +197,18 @@ class Admission:
                 self._again(queued)
 
     def _begin(self, queued: _Queued, healing: Healing) -> None:
-        if self._started(healing):
+        needed = healing.locks or (healing.resource,)
+        older = self._claims.ahead_of(queued.number, needed)
+        if not older and self._started(healing):
             self._take(healing.id, None)
             return
-        locks = self._record.locks_against(healing)
-        self._note(healing, Refusal.LOCKED, told_locks(locks), None)
-        until = None if locks else self._clock.now()  # freed since: again at once
-        self._park(queued, until, frozenset(lock.healing_id for lock in locks))
+        locks = [] if older else self._record.locks_against(healing)
+        detail = f"its turn comes after {older}, which waits for some of the same locks"
+        self._note(healing, Refusal.LOCKED, detail if older else told_locks(locks), None)
+        self._claims.put(queued.number, healing.id, needed)
+        queued.blockers = frozenset([older] if older else [lock.healing_id for lock in locks])
+        queued.until = None if queued.blockers else self._clock.now()  # freed since: at once
+        self._parked[healing.id] = queued
 
     def _started(self, healing: Healing) -> bool:
         """Start it in the record, with its locks and its story, or not at all."""
@@ -230,11 +243,13 @@ class Admission:
         """Leave it ready, where it was in the queue."""
         heappush(self._ready, queued)
 
-    def _park(
-        self, queued: _Queued, until: float | None, blockers: frozenset[str] = frozenset()
-    ) -> None:
-        queued.until, queued.blockers = until, blockers
+    def _park(self, queued: _Queued, until: float | None) -> None:
+        """Keep it until then, or until something changes; whatever it waits for is no lock."""
+        queued.until, queued.blockers = until, frozenset()
         self._parked[queued.healing_id] = queued
+        if queued.healing_id in self._claims:
+            self._claims.drop(queued.healing_id)
+            self.freed(queued.healing_id)
 
     def _unpark(self, which: Callable[[_Queued], bool]) -> None:
         for queued in [one for one in self._parked.values() if which(one)]:

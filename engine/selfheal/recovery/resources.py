@@ -8,11 +8,10 @@ from typing import Any
 
 from selfheal.errors import TemplateError
 from selfheal.model import Solution, host_name
+from selfheal.ports.locks import EVERY_HOST, HOST
 from selfheal.templates import is_template, render
 
-ALL_HOSTS = "host:*"
-_HOST = "host:"
-_EVERYTHING = ("all", ALL_HOSTS)
+ALL_HOSTS = EVERY_HOST[1]
 _LONGEST = 200
 _NAME = re.compile(r"[\w.\-:%]+")
 
@@ -26,7 +25,7 @@ def locks_of(
     by hand is limited to; `*` means all. Raises TemplateError, naming the solution, when one of
     its `locks` can't be rendered to a name."""
     target, component = (str(context.get(key) or "") for key in ("target", "component"))
-    names = [ALL_HOSTS if host == "*" else f"{_HOST}{host_name(host)}" for host in hosts]
+    names = [ALL_HOSTS if host == "*" else f"{HOST}{host_name(host)}" for host in hosts]
     if target.strip():
         names.append(_target(target))
     elif not names:
@@ -39,7 +38,7 @@ def locks_of(
 def _target(target: str) -> str:
     host = host_name(target)
     # What is no name can't be a host, and above all not the pattern that means all of them.
-    return f"{_HOST}{host}" if _NAME.fullmatch(host) else f"target:{target.strip()[:_LONGEST]}"
+    return f"{HOST}{host}" if _NAME.fullmatch(host) else f"target:{target.strip()[:_LONGEST]}"
 
 
 def _named(solution: Solution, raw: str, context: Mapping[str, Any]) -> str:
@@ -54,8 +53,8 @@ def _named(solution: Solution, raw: str, context: Mapping[str, Any]) -> str:
     name = name.strip()
     if len(name) > _LONGEST:
         raise TemplateError(f"{where} became a name of {len(name)} characters")
-    if name.startswith(_HOST) and name not in _EVERYTHING:
-        name = f"{_HOST}{host_name(name.removeprefix(_HOST))}"
-    if name in _EVERYTHING and is_template(raw):
+    if name.startswith(HOST) and name not in EVERY_HOST:
+        name = f"{HOST}{host_name(name.removeprefix(HOST))}"
+    if name in EVERY_HOST and is_template(raw):
         raise TemplateError(f"{where} became {name!r}: an event can't lock every host")
     return name

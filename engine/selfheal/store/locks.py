@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from selfheal.model import Healing, Lock
-from selfheal.ports.locks import Lease
+from selfheal.ports.locks import EVERY_HOST, HOST, Lease
 from selfheal.store.codec import from_row, from_text, to_row
 from selfheal.store.repository import Repository
 
-_HOST = "host:"
-_ALL_HOSTS = ("all", "host:*")
 _CHUNK = 500  # SQLite bounds the number of values in one statement
 
 
@@ -48,10 +46,10 @@ class Locks(Repository):
     def _others(self, healing_id: str, names: Sequence[str]) -> list[Lock]:
         """Return the locks of other healings that keep this one from taking `names`."""
         wanted, condition = list(names), ""
-        if any(name in _ALL_HOSTS for name in names):
-            condition = f"OR substr(resource, 1, {len(_HOST)}) = '{_HOST}'"
-        if condition or any(name.startswith(_HOST) for name in names):
-            wanted += _ALL_HOSTS
+        if any(name in EVERY_HOST for name in names):
+            condition = f"OR substr(resource, 1, {len(HOST)}) = '{HOST}'"
+        if condition or any(name.startswith(HOST) for name in names):
+            wanted += EVERY_HOST
         marks = ", ".join("?" * len(wanted))
         statement = (
             f"SELECT * FROM locks WHERE healing_id != ? AND (resource IN ({marks}) {condition}) "  # noqa: S608 (only marks are put in)
