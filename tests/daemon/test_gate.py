@@ -31,18 +31,19 @@ from selfheal.model import (
     Risk,
     Scope,
     Solution,
+    Step,
     Strategy,
     Verdict,
     Waiting,
     new_id,
 )
-from selfheal.recovery import LiveVariables
+from selfheal.recovery import AnsibleRunner, LiveVariables
 from selfheal.recovery.executors import MemoryRunner
 from selfheal.recovery.executors.memory import FAILS, Reply
 from selfheal.store import open_record
 
 from .hook import listening
-from .support import RULES, Inside, engine_inside, write_project
+from .support import RULES, Inside, engine_inside, needs_ansible, write_project
 from .test_faults import heals
 
 RISKY = {"down": "web1", "cause": "disk-full"}
@@ -289,6 +290,22 @@ async def test_an_inventory_that_cannot_be_read_is_waited_for(tmp_path: Path) ->
         engine.record.post("rails_changed", {"what": ["read again"]}, time.time())
         await engine.until(lambda: engine.states() == [IncidentState.HEALED])
     assert runner.playbooks == ["restart.yml"]
+
+
+async def test_a_script_that_names_nobody_lifts_no_rail(tmp_path: Path) -> None:
+    """Ansible calls its silence a success; here it is an inventory that can't be read."""
+    needs_ansible()
+    script = write_project(tmp_path) / "inventory"
+    script.write_text("#!/bin/sh\necho '{}'\n")
+    script.chmod(0o700)
+    runner = AnsibleRunner(tmp_path, tmp_path / ".selfheal")
+    step = Step("restart", "restart.yml")
+    solution = Solution("restart", "*", Strategy.QUICK_FIX, Risk.LOW, (step,))
+    healing = Healing("he-1", "", "", "web1", HealingState.QUEUED, (solution,), {}, 1000.0)
+    answer = await Reach(runner, LiveVariables()).of(healing, 0, 1000.0)
+    assert isinstance(answer, Refused)
+    assert (answer.reason, answer.verdict) == (Refusal.RAIL_FAILED, Verdict.WAIT)
+    assert "names no host" in answer.detail
 
 
 async def test_a_human_is_called_when_the_inventory_stays_unreadable() -> None:

@@ -440,6 +440,49 @@ async def test_hosts_of_the_inventory(project: Project) -> None:
         await runner.hosts("gone")
 
 
+SILENT = '#!/bin/sh\necho \'{"_meta": {"hostvars": {}}}\'\n'
+BROKEN = "#!/bin/sh\nexit 1\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ({"cloud.sh": SILENT}, "names no host"),
+        ({"cloud.sh": BROKEN}, "Completely failed to parse"),
+        ({"cloud.sh": BROKEN, "hosts": "web1\n"}, "Completely failed to parse"),
+        ({"hosts": "# none yet\n"}, "names no host"),
+        ({}, "can't read"),
+    ],
+)
+async def test_an_inventory_without_hosts_is_an_error(
+    project: Project, files: dict[str, str], why: str
+) -> None:
+    """What is there and tells nobody's name, in whole or in part, is never `no inventory`; once
+    it does, it is believed."""
+    place = project.root / "inventory"
+    place.unlink()
+    place.mkdir()
+    for name, text in files.items():
+        (place / name).write_text(text)
+        (place / name).chmod(0o755 if name.endswith(".sh") else 0o644)
+    runner = project.runner()
+    for ask in (runner.hosts, runner.groups, runner.hosts):
+        with pytest.raises(ExecutionError, match=why):
+            await ask()
+    (place / "cloud.sh").unlink(missing_ok=True)
+    (place / "hosts").write_text("web1\n")
+    assert await runner.hosts() == {"web1"}
+
+
+async def test_only_an_inventory_that_nobody_names_may_be_missing(project: Project) -> None:
+    """Named and gone (a disk that is not mounted) is an error; else there is none."""
+    (project.root / "inventory").unlink()
+    assert await project.runner().hosts() == frozenset()
+    required = AnsibleRunner(project.root, project.root / "state", inventory_required=True)
+    with pytest.raises(ExecutionError, match="named and not there"):
+        await required.hosts()
+
+
 GROUPS = """
 [web]
 web1 ansible_connection=local

@@ -83,6 +83,11 @@ class Project:
         return self.root / self.config.inventory
 
     @property
+    def names_inventory(self) -> bool:
+        """Whether somebody wrote down where the inventory is: then it must be there."""
+        return "inventory" in self.config.model_fields_set
+
+    @property
     def state(self) -> Path:
         """Folder of the record and of Ansible's artifacts; private to the user."""
         return self.root / self.config.state

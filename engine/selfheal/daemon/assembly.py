@@ -64,6 +64,7 @@ class Stages:
             project.state,
             playbooks=project.playbooks,
             inventory=project.inventory,
+            inventory_required=project.names_inventory,
             clock=clock,
             mask=secrets.mask,
         )

@@ -126,6 +126,7 @@ async def run_by_hand(
         project.state,
         playbooks=project.playbooks,
         inventory=project.inventory,
+        inventory_required=project.names_inventory,
         mask=wanted.secrets.mask,
     )
     for ident in reclaim(record, project.state, now):

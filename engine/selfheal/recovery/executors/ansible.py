@@ -46,6 +46,7 @@ class AnsibleRunner:
     (default `<project>/playbooks`), then in `project`. Artifacts are kept, private to the user,
     in `<state>/runner/artifacts/<ident>`. `executable` names the `ansible-playbook` to use;
     empty: the one beside our Python, else the one on PATH. `environment` is added to the run's.
+    A missing `inventory` is an error where it is required, and else means that there is none.
     A run that is to end gets SIGTERM, and SIGKILL after `grace` seconds. What a run tells, and what
     it leaves on disk, goes through `mask`.
     """
@@ -57,6 +58,7 @@ class AnsibleRunner:
         *,
         playbooks: Path | None = None,
         inventory: Path | None = None,
+        inventory_required: bool = False,
         executable: str = "",
         environment: Mapping[str, str] | None = None,
         clock: Clock | None = None,
@@ -70,6 +72,7 @@ class AnsibleRunner:
             private=Path(state).absolute() / "runner",
             executable=executable,
             environment=dict(environment or {}),
+            inventory_required=inventory_required,
             mask=mask,
         )
         self._clock = clock or SystemClock()
@@ -117,9 +120,10 @@ class AnsibleRunner:
         await self._end(ident)
 
     async def hosts(self, inventory: str = "") -> frozenset[str]:
-        """Return the names of all hosts of that inventory (empty: the project's).
+        """Return the names of all hosts of that inventory (empty: the project's); none only where
+        there is no inventory.
 
-        Raises ExecutionError when Ansible can't read it."""
+        Raises ExecutionError when Ansible can't read it, or it names no host."""
         return await self._inventory.hosts(inventory)
 
     async def hosts_of(self, pattern: str, inventory: str = "") -> tuple[str, ...]:

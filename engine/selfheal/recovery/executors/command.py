@@ -38,13 +38,15 @@ class Site:
     playbooks: Path
     """Where a playbook is looked for first."""
     inventory: Path
-    """The project's inventory; may be missing."""
+    """The project's inventory; may be missing unless it is required."""
     private: Path
     """ansible-runner's folder."""
     executable: str = ""
     """`ansible-playbook` to use; empty: found."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Added to every run's environment."""
+    inventory_required: bool = False
+    """Whether it is an error that the project's inventory is missing."""
     mask: Mask = _unmasked
     """Blots out secrets in what a run tells and leaves."""
 
@@ -70,7 +72,11 @@ class Site:
     def inventory_for(self, wanted: str) -> str | None:
         """Return the inventory to pass on; None leaves it to Ansible. Raises ExecutionError."""
         if not wanted:
-            return str(self.inventory) if self.inventory.exists() else None
+            if self.inventory.exists():
+                return str(self.inventory)
+            if self.inventory_required:
+                raise ExecutionError(f"the inventory {self.inventory} is named and not there")
+            return None
         if "," in wanted:
             return wanted
         path = Path(wanted) if Path(wanted).exists() else self.project / wanted

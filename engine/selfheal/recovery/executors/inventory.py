@@ -19,6 +19,7 @@ INVENTORY_RUN = "inventory"
 
 _TIMEOUT = 60.0
 _FRESH = 5.0  # seconds for which the answer of a script is good: nothing tells when it changes
+_STRICT = "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED"  # else a broken part is left out in silence
 
 Signature = tuple[tuple[str, int, int], ...]
 
@@ -36,11 +37,14 @@ class Listing:
 
 
 class InventoryHosts:
-    """Asks Ansible, and again only when a file of the inventory has changed."""
+    """Asks Ansible, and again only when a file of the inventory has changed.
+
+    An inventory that is there and names no host is an error, like one that can't be read: only
+    where there is none at all are there no hosts."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._known: dict[str, tuple[Signature, float, Listing]] = {}
+        self._known: dict[str, tuple[Signature, float, Listing | ExecutionError]] = {}
         self._asking = asyncio.Lock()
 
     async def hosts(self, inventory: str = "") -> frozenset[str]:
@@ -72,22 +76,37 @@ class InventoryHosts:
             return Listing(frozenset(), {})
         if "," in source:
             names = frozenset(name.strip() for name in source.split(",") if name.strip())
-            return Listing(names, {})
+            return _with_hosts(Listing(names, {}), source)
         async with self._asking:  # who comes meanwhile gets the same answer
-            signature = await asyncio.to_thread(_signature, Path(source))
-            known = self._known.get(source)
-            if known and known[0] == signature and (signature or time.monotonic() < known[1]):
-                return known[2]
-            listing = _read(await self._list(source))
-            self._known[source] = (signature, time.monotonic() + _FRESH, listing)
-            return listing
+            answer = await self._answer(source)
+        if isinstance(answer, ExecutionError):
+            raise answer.with_traceback(None)  # it may be raised again and again
+        return answer
+
+    async def _answer(self, source: str) -> Listing | ExecutionError:
+        """What is known, or Ansible's answer; what failed is tried again though nothing changed."""
+        signature = await asyncio.to_thread(_signature, Path(source))
+        if source in self._known:
+            then, good_until, answer = self._known[source]
+            lasting = signature and isinstance(answer, Listing)
+            if then == signature and (lasting or time.monotonic() < good_until):
+                return answer
+        answer = await self._asked(source)
+        self._known[source] = (signature, time.monotonic() + _FRESH, answer)
+        return answer
+
+    async def _asked(self, source: str) -> Listing | ExecutionError:
+        try:
+            return _with_hosts(_read(await self._list(source)), source)
+        except ExecutionError as error:
+            return error
 
     async def _list(self, source: str) -> dict[str, Any]:
         out, err = await self._run("ansible-inventory", "-i", source, "--list")
         try:
             listing = json.loads(out)
         except ValueError as error:
-            raise ExecutionError(f"ansible-inventory can't read {source}: {err}") from error
+            raise ExecutionError(f"ansible-inventory can't read {source}: {_why(err)}") from error
         return listing if isinstance(listing, dict) else {}
 
     async def _matching(self, source: str, pattern: str, known: frozenset[str]) -> tuple[str, ...]:
@@ -103,7 +122,7 @@ class InventoryHosts:
             program,
             *arguments,
             cwd=self._site.project,
-            env=self._site.env(INVENTORY_RUN, program),
+            env={_STRICT: "true", **self._site.env(INVENTORY_RUN, program)},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -117,6 +136,21 @@ class InventoryHosts:
                 process.kill()
                 await process.wait()
         return out.decode(errors="replace"), err.decode(errors="replace").strip()
+
+
+def _with_hosts(listing: Listing, source: str) -> Listing:
+    if not listing.hosts:
+        raise ExecutionError(
+            f"the inventory {source} names no host; a script of it may have failed in silence. "
+            "For playbooks on this machine alone add localhost to it"
+        )
+    return listing
+
+
+def _why(err: str) -> str:
+    """What Ansible calls an error, without the warnings before it; all of it where it says none."""
+    errors = [line for line in err.splitlines() if line.startswith(("[ERROR]", "ERROR!"))]
+    return "; ".join(errors) or err
 
 
 def _read(listing: dict[str, Any]) -> Listing:
