@@ -267,6 +267,32 @@ async def test_what_another_process_holds_is_waited_for(engine: Engine) -> None:
     assert (await engine.carry_on(runtime, healing)).outcome is Outcome.HEALED
 
 
+async def test_who_is_let_in_elsewhere_meanwhile_is_counted(engine: Engine) -> None:
+    """Between the gate's yes and the start another process takes the last place: the yes is void,
+    the gate is asked anew, and of the two one runs."""
+    by_hand = submitted(solution_of("x"), origin="operator", resource="web2")
+
+    def last_place(healing: Healing, rung: int, stage: Stage) -> Refused | None:
+        if stage is not Stage.START:
+            return None
+        taken = engine.record.let_in()
+        if not gate.asked[1:]:  # right after the rails have looked
+            engine.record.add_healing(by_hand)
+            engine.record.admit(by_hand.id, "x", ["web2"], 0.0)
+        return wait(reason=Refusal.LIMIT) if taken else None
+
+    gate = RuleGate(last_place)
+    runtime, healing = engine.start(gate=gate), submitted(solution_of("one", validate=PROOF))
+    await runtime.submit(healing)
+    await engine.until(lambda: waits_for(engine, healing) is not None, 5)
+    assert state(engine, healing) is HealingState.QUEUED
+    assert engine.record.locks() == []
+    assert len(gate.asked) == 2
+    engine.record.end_healing(by_hand.id, Outcome.HEALED, "", 0.0)
+    gate.changed.set()
+    assert (await engine.carry_on(runtime, healing)).outcome is Outcome.HEALED
+
+
 async def test_locks_taken_from_a_dead_engine_are_waited_for(engine: Engine) -> None:
     """A healing that goes on after a crash does nothing while another has its resource."""
     first = engine.start({"one.yml": HANGS})

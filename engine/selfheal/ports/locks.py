@@ -54,3 +54,8 @@ class LockRecord(Protocol):
     def renew_locks(self, healing_ids: Sequence[str], expires_at: float) -> None:
         """The heartbeat: the holders of these healings are still there."""
         ...
+
+    def let_in(self) -> frozenset[str]:
+        """Ids of the healings that take a place: those that run, and the queued ones by hand that
+        the rails have let through to their locks."""
+        ...

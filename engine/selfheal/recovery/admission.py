@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from heapq import heappop, heappush
 from itertools import count
 
@@ -34,6 +35,17 @@ _RETRY = 5.0  # seconds after which a healing is looked at again that the record
 
 Drive = Callable[[str, Finish | None], None]
 """Take the healing over: to carry it on, or to end it so."""
+
+
+class _Start(Enum):
+    """What came of the try to start a healing."""
+
+    BEGUN = "begun"
+    """It runs, and has its locks."""
+    LOCKED = "locked"
+    """Somebody has, or is before it to have, a lock that it needs."""
+    OUTDATED = "outdated"
+    """Another process was let in since the gate was asked: its answer may be another one now."""
 
 
 @dataclass(slots=True, order=True)
@@ -186,37 +198,50 @@ class Admission:
             self._take(healing.id, None)
             return
         async with self._deciding:
+            known = self._record.let_in()
             refused = await self._gate.check(healing, move.rung, Stage.START)
             if self._queue.get(healing.id) is not queued:
                 return  # stopped meanwhile
             if refused is not None:
                 self._refused(queued, healing, move, refused)
             elif self._has_room():
-                self._begin(queued, healing)
+                self._begin(queued, healing, known)
             else:
                 self._again(queued)
 
-    def _begin(self, queued: _Queued, healing: Healing) -> None:
-        needed = healing.locks or (healing.resource,)
-        older = self._claims.ahead_of(queued.number, needed)
-        if not older and self._started(healing):
-            self._take(healing.id, None)
-            return
+    def _begin(self, queued: _Queued, healing: Healing, known: frozenset[str]) -> None:
+        older = self._claims.ahead_of(queued.number, _needed(healing))
+        match _Start.LOCKED if older else self._started(healing, known):
+            case _Start.BEGUN:
+                self._take(healing.id, None)
+            case _Start.OUTDATED:
+                self._again(queued)
+            case _Start.LOCKED:
+                self._locked(queued, healing, older)
+
+    def _started(self, healing: Healing, known: frozenset[str]) -> _Start:
+        """Start it in the record, with its locks and its story, or not at all.
+
+        `known` are those whom the gate may have counted when it allowed this one. A run by hand is
+        checked and counted in one transaction, too: of the two, whoever comes second sees the
+        first."""
+        with self._record.transaction():
+            if self._record.let_in() - known - {healing.id}:
+                return _Start.OUTDATED
+            if not self._record.start_healing(healing.id, self._clock.now(), self._lease()):
+                return _Start.LOCKED
+            Story(self._record, healing).started()
+        return _Start.BEGUN
+
+    def _locked(self, queued: _Queued, healing: Healing, older: str) -> None:
+        """Claim what it needs, and wait: for the older healing, else for who holds it."""
         locks = [] if older else self._record.locks_against(healing)
         detail = f"its turn comes after {older}, which waits for some of the same locks"
         self._note(healing, Refusal.LOCKED, detail if older else told_locks(locks), None)
-        self._claims.put(queued.number, healing.id, needed)
+        self._claims.put(queued.number, healing.id, _needed(healing))
         queued.blockers = frozenset([older] if older else [lock.healing_id for lock in locks])
         queued.until = None if queued.blockers else self._clock.now()  # freed since: at once
         self._parked[healing.id] = queued
-
-    def _started(self, healing: Healing) -> bool:
-        """Start it in the record, with its locks and its story, or not at all."""
-        with self._record.transaction():
-            if not self._record.start_healing(healing.id, self._clock.now(), self._lease()):
-                return False
-            Story(self._record, healing).started()
-        return True
 
     def _refused(
         self, queued: _Queued, healing: Healing, move: StartRung, refused: Refused
@@ -260,6 +285,10 @@ class Admission:
     def _note(self, healing: Healing, reason: Refusal, detail: str, until: float | None) -> None:
         now = self._clock.now()
         note_waiting(self._record, healing, reason, detail, now=now, until=until)
+
+
+def _needed(healing: Healing) -> tuple[str, ...]:
+    return healing.locks or (healing.resource,)
 
 
 def told_locks(locks: list[Lock]) -> str:

@@ -43,6 +43,9 @@ class Locks(Repository):
                 statement = f"UPDATE locks SET expires_at = ? WHERE healing_id IN ({marks})"  # noqa: S608 (only marks are put in)
                 self._db.execute(statement, (expires_at, *some))
 
+    def let_in(self) -> frozenset[str]:
+        return frozenset(row["id"] for row in self._db.rows("SELECT id FROM rail_running"))
+
     def _others(self, healing_id: str, names: Sequence[str]) -> list[Lock]:
         """Return the locks of other healings that keep this one from taking `names`."""
         wanted, condition = list(names), ""
