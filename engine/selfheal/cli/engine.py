@@ -15,6 +15,7 @@ from selfheal.cli.project import project_option
 from selfheal.config import load_project
 
 if TYPE_CHECKING:
+    from selfheal.config import Project
     from selfheal.daemon.options import Options
     from selfheal.masking import Secrets
 
@@ -106,13 +107,16 @@ def command(folder: Path, rulebooks: tuple[Path, ...], once: bool, **given: Any)
     _log_to_stderr(given["verbose"])
     options = _options(given, secrets)
     names = [name.strip() for name in given["env_vars"].split(",") if name.strip()]
-    project = with_overrides(
-        load_project(folder),
-        inventory=given["inventory"],
-        variables=read_variables(given["vars_files"], names, options.vault, secrets),
-        drain_timeout=given["shutdown_delay"],
-    )
-    engine = Engine(project, rulebooks=rulebooks, once=once, options=options)
+
+    def read() -> Project:
+        return with_overrides(
+            load_project(folder),
+            inventory=given["inventory"],
+            variables=read_variables(given["vars_files"], names, options.vault, secrets),
+            drain_timeout=given["shutdown_delay"],
+        )
+
+    engine = Engine(read(), rulebooks=rulebooks, once=once, options=options, read=read)
     raise Exit(asyncio.run(engine.run()))
 
 

@@ -23,10 +23,10 @@ from selfheal.daemon.lock import engine_lock, standby_lock
 from selfheal.daemon.mailbox import watch_inbox
 from selfheal.daemon.options import EndWhen, Options
 from selfheal.daemon.rulesets import RunningRulesets
-from selfheal.errors import SelfhealError, StoreError
+from selfheal.errors import ConfigError, Problem, SelfhealError, StoreError
 from selfheal.exit_codes import FAILED, OK, OUTCOME_EXITS
 from selfheal.model import Kind, Outcome
-from selfheal.ports import JSON, Record
+from selfheal.ports import JSON
 from selfheal.recovery import scrub_leftovers
 from selfheal.sources import EventLimits, clean_event
 from selfheal.store import SqliteRecord, keep_house, open_record
@@ -49,8 +49,12 @@ class Engine:
         options: Options | None = None,
         out: Callable[[str], None] = lambda text: print(text, flush=True),
         clock: Clock | None = None,
+        read: Callable[[], Project] | None = None,
     ) -> None:
+        """`read` gives the project as it is by then, to an engine that has stood by; without it
+        the folder is read."""
         self._project = project
+        self._read = read or (lambda: load_project(project.root))
         self._paths = tuple(rulebooks)
         self._once = once
         self._options = options or Options()
@@ -63,6 +67,7 @@ class Engine:
         self._broken = False
         self._fatal: Exception | None = None
         self._stood_by = False
+        self._unread: Exception | None = None
         self._watched: list[asyncio.Task[Any]] = []
         self._reload_later = False
         self._retiring: list[RunningRulesets] = []
@@ -71,15 +76,16 @@ class Engine:
     async def run(self) -> int:
         """Run until told to end or until every source has ended; return the exit code.
 
-        Raises `InputError` when a rulebook or the configuration is wrong, `StoreError` when the
-        record can't be used or another engine holds it.
+        After standing by it runs on everything as it is then, or, should that be wrong, as it was
+        at the start: a human is told. Raises `InputError` when a rulebook or the configuration is
+        wrong at the start, `StoreError` when the record can't be used or another engine holds it.
         """
         edition = load_edition(self._project, self._paths, self._options)
         with self._signals():
             async with self._held() as is_ours:
                 if not is_ours:
                     return OK
-                return await self._on_record(self._newest(edition))
+                return await self._on_record(edition)
 
     @contextlib.asynccontextmanager
     async def _held(self) -> AsyncIterator[bool]:
@@ -96,16 +102,6 @@ class Engine:
         self._stood_by = True
         log.warning("standing by: the engine with pid %s works here", holder or "unknown")
 
-    def _newest(self, edition: Edition) -> Edition:
-        """Return the rulebooks as they are after a long wait; wrong ones are left aside."""
-        if not self._stood_by:
-            return edition
-        try:
-            return load_edition(self._project, self._paths, self._options)
-        except SelfhealError as error:
-            log.error("taking over with the rulebooks as they were at the start:\n%s", error)
-            return edition
-
     async def _on_record(self, edition: Edition) -> int:
         mask = self._options.secrets.mask_document
         record = open_record(self._project.database, self._clock, mask, for_engine=True)
@@ -116,10 +112,9 @@ class Engine:
 
     async def _run(self, edition: Edition, record: SqliteRecord) -> int:
         self._record = record
-        config, state = self._project.config, self._project.state
-        self._current = Current(edition, config.rails, config.approval)
-        self._parts = parts = self._stages(record)
-        self._rulesets = self._prepared(edition)
+        if not (self._stood_by and self._assembled_anew()):
+            self._assemble(self._project, edition)
+        config, state, parts = self._project.config, self._project.state, self._parts
         async with self._api():
             await self._take_up()
             self._watched = [
@@ -127,7 +122,8 @@ class Engine:
                 self._spawn(parts.watchers.run()),
                 self._spawn(keep_house(record, state, config.retention, self._clock)),
             ]
-            record.tell(Kind.ENGINE, f"ready: {_counts(edition)}", data={"pid": os.getpid()})
+            counts = _counts(self._current.edition)
+            record.tell(Kind.ENGINE, f"ready: {counts}", data={"pid": os.getpid()})
             if self._reload_later:
                 self._spawn(self.reload())
             try:
@@ -146,6 +142,7 @@ class Engine:
         state, parts = self._project.state, self._parts
         reclaim(self._record, state, self._clock.now())
         parts.notifier.start()
+        self._tell_unread()
         parts.watchers.rulebooks_loaded(self._current.edition.rulesets)
         await parts.healer.rulebooks_loaded()
         await parts.runtime.resume()
@@ -169,10 +166,45 @@ class Engine:
             root=self._project.root,
         )
 
-    def _stages(self, record: Record) -> Stages:
+    def _assembled_anew(self) -> bool:
+        """Assemble what is there after a long wait. False, with the reason kept, when that is
+        wrong: at 3 a.m. an engine on its last good reading is worth more than none."""
+        at_start = self._project
+        try:
+            project = self._read()
+            if project.state != at_start.state:
+                hint = "end both engines, then start them on it"
+                raise ConfigError([Problem(f"state is {project.state} now", hint=hint)])
+            self._assemble(project, load_edition(project, self._paths, self._options))
+        except (SelfhealError, OSError) as error:
+            log.error("taking over with everything as it was at the start:\n%s", error)
+            self._unread, self._project = error, at_start
+            return False
+        return True
+
+    def _assemble(self, project: Project, edition: Edition) -> None:
+        """Build everything on it; nothing runs yet. Raises SelfhealError for what can't be."""
+        self._project, config = project, project.config
+        self._end_delay = config.drain_timeout
+        self._current = Current(edition, config.rails, config.approval)
         hooks = Hooks(self._out, self._incident_ended, self._shutdown_asked)
-        secrets = self._options.secrets
-        return Stages(self._project, record, self._current, secrets, self._clock, hooks)
+        self._parts = Stages(
+            project, self._record, self._current, self._options.secrets, self._clock, hooks
+        )
+        self._rulesets = self._prepared(edition)
+
+    def _tell_unread(self) -> None:
+        """Whoever wrote what could not be taken up is to know, before they count on it."""
+        if self._unread is None:
+            return
+        text = "took over with everything as it was when the standby started: it is wrong now"
+        body = (
+            f"{self._unread}\nCorrect it and restart the engine; for rulebooks, rails and approval "
+            "a reload (SIGHUP) is enough."
+        )
+        with self._record.transaction():
+            self._record.tell(Kind.ENGINE, text, data={"problems": _problems(self._unread)})
+            self._parts.notifier.post(text, body, {})
 
     def _prepared(self, edition: Edition) -> RunningRulesets:
         rulesets = RunningRulesets(
@@ -200,7 +232,7 @@ class Engine:
             edition = load_edition(self._project, self._paths, self._options)
             new = self._prepared(edition)
         except SelfhealError as error:
-            problems = [str(one) for one in getattr(error, "problems", [error])]
+            problems = _problems(error)
             log.error("reload refused, the running rulebooks stay:\n%s", error)
             text = f"reload refused, the running rulebooks stay: {problems[0]}"
             self._record.tell(Kind.ENGINE, text, data={"problems": problems})
@@ -357,6 +389,10 @@ class Engine:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _problems(error: Exception) -> list[str]:
+    return [str(one) for one in getattr(error, "problems", [error])]
 
 
 def _counts(edition: Edition) -> str:
