@@ -17,8 +17,9 @@ class OutboxRecord(Protocol):
         False, and nothing written, when its cause has been told already."""
         ...
 
-    def next_delivery(self, target: str) -> Delivery | None:
-        """The one to go out next: the oldest question, else the oldest of the others."""
+    def next_delivery(self, target: str, *, besides: Sequence[str] = ()) -> Delivery | None:
+        """The one to go out next: the oldest question, else the oldest of the others; `besides`
+        those of the notifications of these ids."""
         ...
 
     def heard_at(self, target: str, back: int, now: float) -> float | None:
@@ -41,8 +42,12 @@ class OutboxRecord(Protocol):
         """What is in a bundle, oldest first, without bodies and data."""
         ...
 
-    def delivery_failed(self, delivery: Delivery, error: str) -> None:
-        """Count a failed try; the delivery waits on."""
+    def put_in_bundle(self, deliveries: Sequence[Delivery], bundle: str) -> None:
+        """Put just these in a bundle of this id, taking them out of any other."""
+        ...
+
+    def delivery_failed(self, delivery: Delivery, error: str, waited: float = 0.0) -> None:
+        """Count a failed try, and seconds spent on trying; the delivery waits on."""
         ...
 
     def end_delivery(

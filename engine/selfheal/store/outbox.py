@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,10 +50,12 @@ class Outbox(Repository):
                 self._db.insert("deliveries", row | {"notification_id": notification.id})
             return True
 
-    def next_delivery(self, target: str) -> Delivery | None:
+    def next_delivery(self, target: str, *, besides: Sequence[str] = ()) -> Delivery | None:
         row = self._db.row(
-            f"{_JOINED} WHERE target = ? AND ended_at IS NULL ORDER BY asks DESC, seq LIMIT 1",
-            (target,),
+            f"{_JOINED} WHERE target = ? AND ended_at IS NULL "  # noqa: S608 (the code's own text)
+            "AND notification_id NOT IN (SELECT value FROM json_each(?)) "
+            "ORDER BY asks DESC, seq LIMIT 1",
+            (target, json.dumps(list(besides))),
         )
         return _delivery(row) if row else None
 
@@ -71,10 +74,19 @@ class Outbox(Repository):
     def bundled(self, bundle: str) -> list[Delivery]:
         return [_delivery(row) for row in self._db.rows(_BUNDLED, (bundle,))]
 
-    def delivery_failed(self, delivery: Delivery, error: str) -> None:
+    def put_in_bundle(self, deliveries: Sequence[Delivery], bundle: str) -> None:
+        with self._db.writing():
+            for delivery in deliveries:
+                self._db.execute(
+                    f"UPDATE deliveries SET bundle = ? WHERE {_ONE}",  # noqa: S608 (the code's own text)
+                    (bundle, *_key(delivery)),
+                )
+
+    def delivery_failed(self, delivery: Delivery, error: str, waited: float = 0.0) -> None:
         self._db.execute(
-            f"UPDATE deliveries SET tries = tries + 1, error = ? WHERE {_ONE}",  # noqa: S608 (the code's own text)
-            (error, *_key(delivery)),
+            "UPDATE deliveries SET tries = tries + 1, error = ?, waited = waited + ? "  # noqa: S608 (the code's own text)
+            f"WHERE {_ONE}",
+            (error, waited, *_key(delivery)),
         )
 
     def end_delivery(
