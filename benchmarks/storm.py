@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -84,11 +85,15 @@ def storm(folder: Path, alerts: int, targets: int, seconds: float, seed: int) ->
         memory = Memory(engine.process.pid)
         with memory:
             time.sleep(1.0)
-            idle = memory.now()
+            idle, cpu = memory.now(), cpu_seconds(engine.process.pid)
             sending = _send_all(site, list(_payloads(alerts, targets, seed)), seconds)
+            sent_cpu = cpu_seconds(engine.process.pid) - cpu
             settled, status = _settle(site, engine)
+            all_cpu = cpu_seconds(engine.process.pid) - cpu
         summary = _summary(alerts, targets, sending, status, read_effects(folder))
         summary |= {
+            "sent_cpu_s": round(sent_cpu, 1),
+            "cpu_s": round(all_cpu, 1),
             "settled_s": round(settled, 1),
             "rss_idle_mb": round(idle),
             "rss_peak_mb": round(memory.peak),
@@ -98,6 +103,12 @@ def storm(folder: Path, alerts: int, targets: int, seconds: float, seed: int) ->
         return summary
     finally:
         engine.close()
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time of that process so far, its children's not counted."""
+    ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(ticks[11]) + int(ticks[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Memory:

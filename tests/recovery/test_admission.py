@@ -322,3 +322,19 @@ async def test_the_lease_is_renewed(engine: Engine) -> None:
         await engine.clock.advance(10)
         (lock,) = engine.record.locks()
         assert lock.expires_at > engine.clock.now()
+
+
+async def test_what_is_queued_and_refused_costs_no_sync(engine: Engine) -> None:
+    """Nothing of it was done in the world: a storm that the rails refuse waits for no disk."""
+    gate = RuleGate(lambda *_: Refused(Refusal.LIMIT, "40 in 1h", Verdict.STOP))
+    runtime, healing = engine.start(gate=gate), submitted(solution_of("one"))
+    syncs: list[str] = []
+    engine.record._db.raw.set_trace_callback(
+        lambda sql: syncs.append(sql) if sql == "PRAGMA synchronous = FULL" else None
+    )
+    with engine.record.transaction(durable=False):
+        engine.record.tell(Kind.ENGINE, "from here on")
+    await runtime.submit(healing)
+    ended = await engine.carry_on(runtime, healing, seconds=2)
+    assert ended.outcome is Outcome.REFUSED
+    assert syncs == []

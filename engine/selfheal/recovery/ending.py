@@ -36,9 +36,13 @@ class Ending:
         self._broken: dict[str, str] = {}  # healing to why
 
     def finish(self, healing_id: str, end: Finish) -> Healing:
-        """End it in the record, its locks with it. Raises StoreError."""
+        """End it in the record, its locks with it. Raises StoreError.
+
+        How its steps ended is on disk: should the power fail, the engine concludes the same from
+        that, and whoever has its locks by then has put all of this on disk before acting. What
+        was run by hand nobody would conclude."""
         healing, now = self._record.healing(healing_id), self._clock.now()
-        with self._record.transaction():
+        with self._record.transaction(durable=healing.origin != "engine"):
             self._record.end_healing(healing.id, end.outcome, end.reason, now)
             took = now - (healing.started_at or now)
             Story(self._record, healing).ended(end.outcome, end.reason, took)

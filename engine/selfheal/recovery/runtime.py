@@ -121,7 +121,9 @@ class SqliteRuntime:
         if hold := self._admission.hold:
             waiting = Waiting(hold.reason, hold.detail, self._clock.now(), hold.until)
             healing = replace(healing, waiting=waiting)
-        with self._record.transaction():
+        # What is only queued has had no effect: whoever asked for it asks anew after a power cut,
+        # and what begins it is on disk first, with all before it.
+        with self._record.transaction(durable=False):
             self._record.add_healing(healing)
             Story(self._record, healing).accepted()
             if hold:

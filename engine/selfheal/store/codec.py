@@ -25,7 +25,10 @@ def to_text(value: Any) -> str:
     ISO 8601. Raises StoreError for anything that is not data, and for data nested too deep.
     """
     try:
-        return json.dumps(_plain(value), separators=(",", ":"), allow_nan=False)
+        try:
+            return _encode(value)
+        except (TypeError, ValueError):  # rare: floats and keys that JSON does not have
+            return _encode(_plain(value))
     except (RecursionError, ValueError) as error:
         raise StoreError(f"this can't be kept as JSON: {error}") from error
 
@@ -79,6 +82,11 @@ def _from_cell(annotation: Any, cell: Any, scalar: bool) -> Any:
 
 
 @cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+@cache
 def _columns(kind: type) -> dict[str, tuple[Any, bool]]:
     """Field name to its annotation, and whether SQLite has a type for it."""
     hints = get_type_hints(kind)
@@ -95,6 +103,18 @@ def _is_scalar(annotation: Any) -> bool:
 
 def _is_enum(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, Enum)
+
+
+def _opened(value: Any) -> Any:
+    """Return what the encoder does not know as something nearer to JSON: one level of it."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: getattr(value, name) for name in _names(type(value))}
+    return _plain(value)
+
+
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_opened).encode
 
 
 def _plain(value: Any) -> Any:

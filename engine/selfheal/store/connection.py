@@ -19,6 +19,7 @@ from selfheal.store.damage import ADVICE, damaged_tables
 MEMORY = ":memory:"
 PATIENCE = 10.0  # seconds that a writer waits for another process's short transaction
 IMPATIENCE = 0.05  # what is left of it after it was in vain, until a write goes through again
+STATEMENTS = 512  # compiled and kept; the engine uses some 150 again and again
 LOG_SIZE = 16 * 1024 * 1024  # bytes the write-ahead log shrinks to after a burst
 FIND_DAMAGE_SECONDS = 1.0
 APPLICATION_ID = 0x73686561  # "shea", in the file's header: tells our files from anybody else's
@@ -71,7 +72,11 @@ class Connection:
             _create_private(Path(self.path))
         with self._explained():
             self.raw = sqlite3.connect(
-                self.path, timeout=patience, isolation_level=None, check_same_thread=False
+                self.path,
+                timeout=patience,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=STATEMENTS,
             )
         try:
             self.raw.row_factory = sqlite3.Row
@@ -84,13 +89,13 @@ class Connection:
         """Run one statement. Raises Conflict, StoreError."""
         if self._mask is not None:
             values = _masked(values, self._mask)
-        with self._lock, self._explained():
+        with self._lock:
             try:
-                cursor = self.raw.execute(sql, values)
-            except UnicodeEncodeError:
-                cursor = self.raw.execute(sql, _encodable(values))
-            if self._impatient and self.raw.in_transaction:
-                self._wait_for(self._patience)
+                cursor = self._run(sql, values)
+                if self._impatient and self.raw.in_transaction:
+                    self._wait_for(self._patience)
+            except sqlite3.Error as error:
+                raise self._explanation(error) from error
             return cursor
 
     def row(
@@ -105,7 +110,9 @@ class Connection:
     ) -> list[dict[str, Any]]:
         """Return all rows."""
         with self._lock, self._explained():
-            return [dict(row) for row in self.execute(sql, values)]
+            cursor = self.execute(sql, values)
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def insert(self, table: str, row: Mapping[str, Any]) -> int:
         """Insert one row, return its rowid. Table and column names come from the code only."""
@@ -172,6 +179,12 @@ class Connection:
         with self._lock, self._explained():
             self.raw.close()
 
+    def _run(self, sql: str, values: Any) -> sqlite3.Cursor:
+        try:
+            return self.raw.execute(sql, values)
+        except UnicodeEncodeError:
+            return self.raw.execute(sql, _encodable(values))
+
     def _sync_at_commit(self, wanted: bool) -> None:
         if self._depth == 0 and wanted is not self._syncs:
             self.execute(f"PRAGMA synchronous = {'FULL' if wanted else 'NORMAL'}")
@@ -228,12 +241,12 @@ class Connection:
     def _explained(self) -> Generator[None]:
         try:
             yield
-        except sqlite3.IntegrityError as error:
-            raise Conflict(f"the record {self.path} refuses it: {error}") from error
         except sqlite3.Error as error:
             raise self._explanation(error) from error
 
     def _explanation(self, error: sqlite3.Error) -> StoreError:
+        if isinstance(error, sqlite3.IntegrityError):
+            return Conflict(f"the record {self.path} refuses it: {error}")
         name = getattr(error, "sqlite_errorname", "") or ""
         if name.startswith("SQLITE_CORRUPT"):
             return self.damage(str(error), FIND_DAMAGE_SECONDS)

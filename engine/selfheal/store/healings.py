@@ -123,11 +123,13 @@ class Healings(Steps, Locks):
             return [self._complete(row) for row in rows]
 
     def _complete(self, row: dict[str, Any]) -> Healing:
-        steps = self._steps_by_attempt(row["id"])
-        checks = self._db.rows(_VALIDATIONS, (row["id"],))
         attempts = self._db.rows(
             "SELECT * FROM attempts WHERE healing_id = ? ORDER BY rowid", (row["id"],)
         )
+        if not attempts:
+            return from_row(Healing, row, attempts=())
+        steps = self._steps_by_attempt(row["id"])
+        checks = self._db.rows(_VALIDATIONS, (row["id"],))
         return from_row(
             Healing,
             row,

@@ -25,15 +25,18 @@ class Repository:
 
     def _by_prefix(self, table: str, ident: str) -> dict[str, Any]:
         """Return the row whose id is, or alone begins with, `ident`. Raises NotFoundError."""
+        # The engine always gives the whole id: only a prefix has to look through the table.
+        whole = self._db.row(f'SELECT * FROM "{table}" WHERE id = ?', (ident,))  # noqa: S608 (names are the code's own)
+        if whole is not None:
+            return whole
         rows = self._db.rows(
-            f'SELECT * FROM "{table}" WHERE id = ? OR substr(id, 1, ?) = ? '  # noqa: S608 (names are the code's own)
-            "ORDER BY id = ? DESC LIMIT 2",
-            (ident, len(ident), ident, ident),
+            f'SELECT * FROM "{table}" WHERE substr(id, 1, ?) = ? LIMIT 2',  # noqa: S608 (names are the code's own)
+            (len(ident), ident),
         )
         noun = table.removesuffix("s")
         if not rows or not ident:
             raise NotFoundError(f"the record has no {noun} {ident!r}")
-        if len(rows) > 1 and rows[0]["id"] != ident:
+        if len(rows) > 1:
             raise NotFoundError(f"several {noun}s begin with {ident!r}; write more of the id")
         return rows[0]
 
