@@ -11,6 +11,7 @@ from selfheal.config import Bundle
 from selfheal.errors import StoreError
 from selfheal.model import DeliveryState, Kind, Notification, fingerprint_of, new_id
 from selfheal.notification.courier import Courier
+from selfheal.notification.off_record import OffRecord
 from selfheal.notification.sending import Send
 from selfheal.ports import JSON, Record
 
@@ -39,7 +40,7 @@ class FanoutNotifier:
         self._clock = clock
         self._limit = limit
         self._couriers: dict[Courier, asyncio.Task[None]] = {}
-        self._off_record: set[asyncio.Task[None]] = set()
+        self._off_record = OffRecord(targets, clock, limit, self._put_on_record)
 
     async def notify(self, subject: str, body: str, data: JSON) -> None:
         self.post(subject, body, data)
@@ -52,7 +53,7 @@ class FanoutNotifier:
                 return
         except StoreError as error:
             log.error("the call for help is not on record: %s", error)
-            self._send_off_record(told)
+            self._off_record.send(told)
         log.warning("human needed: %s\n%s", subject, body)
         self._run_couriers()
 
@@ -63,16 +64,20 @@ class FanoutNotifier:
 
     async def drain(self) -> None:
         """Try once more what waits, then end; what can't be delivered waits for the next start."""
+        self._off_record.flush()
         self._run_couriers()
         for courier in self._couriers:
             courier.finish()
-        tasks = {*self._couriers.values(), *self._off_record}
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        tasks = {*self._couriers.values(), asyncio.ensure_future(self._off_record.drain())}
+        _, late = await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._couriers.clear()
+
+    def _put_on_record(self, told: Notification) -> None:
+        self._write(told)
+        self._run_couriers()
 
     def _write(self, told: Notification) -> bool:
         with self._record.transaction():
@@ -109,13 +114,6 @@ class FanoutNotifier:
                     self._record.end_delivery(delivery, given_up, self._clock.now(), why)
                     self._record.tell(Kind.NOTIFICATION, text, incident_id=incident)
 
-    def _send_off_record(self, told: Notification) -> None:
-        """One try each, while the record can't be written: that alone may be the news."""
-        for name, send in self._targets.items():
-            task = asyncio.create_task(_try(name, send, told))
-            self._off_record.add(task)
-            task.add_done_callback(self._off_record.discard)
-
 
 def _notification(subject: str, body: str, data: JSON, now: float) -> Notification:
     incident = str(data.get("incident_id", ""))
@@ -136,10 +134,3 @@ def _cause(subject: str, data: JSON) -> str:
 
     The body is left out: evidence gathered again may have grown."""
     return fingerprint_of(subject, repr(sorted(data.items())))
-
-
-async def _try(name: str, send: Send, told: Notification) -> None:
-    try:
-        await send(told)
-    except Exception as error:  # it can only be logged: the record is what fails
-        log.error("could not tell %s: %s", name, error)
