@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from unittest import mock
 
+import pytest
+
 from selfheal.clock import ManualClock
 from selfheal.daemon.mailbox import Handler, watch_inbox
 from selfheal.errors import StoreError
@@ -15,11 +17,19 @@ from selfheal.store import open_record
 
 
 @asynccontextmanager
-async def watched(record: Record, clock: ManualClock, **handlers: Handler) -> AsyncIterator[None]:
-    task = asyncio.create_task(watch_inbox(record, handlers, clock))
+async def watched(
+    record: Record, clock: ManualClock, **handlers: Handler
+) -> AsyncIterator[list[str]]:
+    """Watch it; yields what humans are told."""
+    told: list[str] = []
+
+    def failed(kind: str, why: str) -> None:
+        told.append(f"{kind}: {why}")
+
+    task = asyncio.create_task(watch_inbox(record, handlers, clock, failed))
     try:
         await clock.advance(0.0)
-        yield
+        yield told
         assert not task.done(), f"the inbox is watched no longer: {task}"
     finally:
         task.cancel()
@@ -86,3 +96,50 @@ async def test_events_without_room_hold_up_no_other_message() -> None:
         room.set()
         await clock.advance(1.0)
         assert seen == ["approval", 0, 1]
+
+
+@pytest.mark.parametrize("error", [StoreError("too big to be stored"), TypeError("a bug")])
+async def test_a_message_that_fails_for_ever_does_not_hold_back_those_behind_it(
+    error: Exception,
+) -> None:
+    """Within a minute it is noted as failed and a human is told, once; the next are done."""
+    clock, seen = ManualClock(), list[object]()
+    record = open_record(":memory:", clock)
+
+    async def emitted(payload: JSON) -> None:
+        if payload["n"] == 0:
+            raise error
+        seen.append(payload["n"])
+
+    for number in range(3):
+        record.post("emit", {"n": number}, 0.0)
+    async with watched(record, clock, emit=emitted) as told:
+        await clock.advance(60.0)
+        assert (seen, record.take()) == ([1, 2], [])
+        assert [str(error) in one for one in told] == [True]
+    [row] = record.db.conn.execute("SELECT note FROM inbox WHERE id = 1")
+    assert row[0].startswith("failed: ")
+    record.close()
+
+
+async def test_no_message_is_given_up_while_the_record_takes_no_writes() -> None:
+    """A disk that is full for an hour costs no event, and calls nobody: it is tried until there
+    is room."""
+    clock, seen, full = ManualClock(), list[object](), StoreError("the disk is full")
+    record = open_record(":memory:", clock)
+    room = False
+
+    async def emitted(payload: JSON) -> None:
+        if not room:
+            raise full
+        seen.append(payload["n"])
+
+    for number in range(2):
+        record.post("emit", {"n": number}, 0.0)
+    async with watched(record, clock, emit=emitted) as told:
+        with mock.patch.object(record, "tell", side_effect=full):
+            await clock.advance(3600.0)
+        room = True
+        await clock.advance(30.0)
+        assert (seen, told) == ([0, 1], [])
+    record.close()

@@ -118,7 +118,9 @@ class Engine:
         async with self._api():
             await self._take_up()
             self._watched = [
-                self._spawn(watch_inbox(record, self._handlers(), self._clock)),
+                self._spawn(
+                    watch_inbox(record, self._handlers(), self._clock, self._message_failed)
+                ),
                 self._spawn(parts.watchers.run()),
                 self._spawn(keep_house(record, state, config.retention, self._clock)),
             ]
@@ -332,6 +334,10 @@ class Engine:
             "rails_changed": self._rails_changed,
             "approval_answered": self._parts.approvals.answered,
         }
+
+    def _message_failed(self, kind: str, why: str) -> None:
+        body = f"{why}\nIt is not tried again. Those behind it go on."
+        self._parts.notifier.post(f"a message to the engine ({kind}) has failed", body, {})
 
     async def _rails_changed(self, payload: JSON) -> None:
         self._parts.watchers.fault_changed()
