@@ -293,6 +293,24 @@ async def test_who_is_let_in_elsewhere_meanwhile_is_counted(engine: Engine) -> N
     assert (await engine.carry_on(runtime, healing)).outcome is Outcome.HEALED
 
 
+async def test_what_is_planned_anew_while_it_is_asked_about_is_asked_anew(engine: Engine) -> None:
+    """Rulebooks are reloaded between the question and the start: what is begun, and locked, is
+    what was allowed."""
+    asked: list[tuple[str, ...]] = []
+
+    def reload(healing: Healing, rung: int, stage: Stage) -> None:
+        asked.append((*(one.name for one in healing.ladder), *healing.locks))
+        if len(asked) == 1:
+            engine.record.replace_ladder(healing.id, (solution_of("new"),), ("host:new",))
+
+    runtime = engine.start({"new.yml": Reply(seconds=5)}, gate=RuleGate(reload))
+    await runtime.submit(submitted(solution_of("old"), locks=("host:old",)))
+    await engine.until(lambda: bool(engine.runner.playbooks), 5)
+    assert engine.runner.playbooks == ["new.yml"]
+    assert asked[:2] == [("old", "host:old"), ("new", "host:new")]
+    assert [lock.resource for lock in engine.record.locks()] == ["host:new"]
+
+
 async def test_locks_taken_from_a_dead_engine_are_waited_for(engine: Engine) -> None:
     """A healing that goes on after a crash does nothing while another has its resource."""
     first = engine.start({"one.yml": HANGS})

@@ -161,3 +161,126 @@ async def test_check_mode_looks_at_all_hosts_at_once(engine: Engine) -> None:
     ended = await engine.carry(start(engine), healing)
     assert ended.outcome is Outcome.UNKNOWN
     assert limits(engine, "fix.yml") == ["web"]
+
+
+class Inventory:
+    """An inventory of one group that is edited meanwhile."""
+
+    def __init__(self, *hosts: str) -> None:
+        self.now = list(hosts)
+
+    async def hosts(self, inventory: str = "") -> list[str]:
+        return self.now
+
+    async def hosts_of(self, pattern: str, inventory: str = "") -> list[str]:
+        return [host for host in self.now if pattern in ("web", host)]
+
+    def start(self, engine: Engine, script: dict[str, Any] | None = None, **kwargs: Any) -> Any:
+        functions = {"known_hosts": self.hosts, "hosts_of": self.hosts_of}
+        return engine.start(script, **functions, **kwargs)
+
+
+def locked(engine: Engine) -> list[str]:
+    return [lock.resource for lock in engine.record.locks()]
+
+
+async def test_all_hosts_are_locked_from_the_start_to_the_end(engine: Engine) -> None:
+    """Nobody works on a host that a later batch will touch, nor in the pause before it; the gate
+    is told of these locks before anything begins."""
+    seen: list[tuple[str, ...]] = []
+
+    def look(healing: Healing, rung: int, stage: Stage) -> None:
+        seen.extend([healing.locks] if stage is Stage.START else [])
+
+    runtime = start(engine, gate=RuleGate(look))
+    healing = submit(rollout(canary=Canary(1, "100%", pause=60.0)))
+    await runtime.submit(healing)
+    await engine.until(lambda: bool(limits(engine, "proof.yml")), 5)
+    hosts = [f"host:web{number}" for number in range(1, 7)]
+    assert locked(engine) == [*hosts, "web1"]
+    assert seen == [(*hosts, "web1")]
+    other = submitted(solution_of("other", validate=()), locks=("host:web5",))
+    await runtime.submit(other)
+    await engine.clock.advance(20)
+    assert locked(engine) == [*hosts, "web1"]
+    assert engine.record.healing(other.id).state is HealingState.QUEUED
+    await engine.carry_on(runtime, healing)
+    await engine.carry_on(runtime, other)
+    assert engine.runner.playbooks.index("other.yml") > 2
+
+
+async def test_a_rollout_waits_for_each_of_its_hosts(engine: Engine) -> None:
+    """It takes all or none: while one host is in other hands not even the first batch begins."""
+    runtime = start(engine, {"other.yml": Reply(seconds=20)})
+    await runtime.submit(submitted(solution_of("other", validate=()), locks=("host:web5",)))
+    healing = submit(solution_of("first"), rollout())
+    await runtime.submit(healing)
+    await engine.until(lambda: engine.record.healing(healing.id).waiting is not None, 5)
+    waiting = engine.record.healing(healing.id).waiting
+    assert waiting is not None
+    assert waiting.detail.startswith("host:web5 is held by"), "a later rung's hosts count as well"
+    assert locked(engine) == ["host:web5"]
+    await engine.carry_on(runtime, healing)
+    assert engine.runner.playbooks[:2] == ["other.yml", "first.yml"]
+
+
+async def test_hosts_are_looked_up_again_after_the_pause(engine: Engine) -> None:
+    """What has left the inventory is left out, and so is what came too late to be locked: both
+    are told, once."""
+    inventory = Inventory("web1", "web2", "web3", "web4")
+    runtime = inventory.start(engine)
+    healing = submit(rollout(canary=Canary(1, "2", pause=60.0)))
+    await runtime.submit(healing)
+    await engine.until(lambda: bool(limits(engine, "proof.yml")), 5)
+    await engine.clock.advance(30)
+    inventory.now = ["web1", "web4", "web9"]
+    ended = await engine.carry_on(runtime, healing, seconds=200)
+    assert ended.outcome is Outcome.HEALED
+    assert limits(engine, "fix.yml") == ["web3", "web1,web4"]
+    assert [line for line in engine.told() if "left out" in line] == [
+        "left out of the rollout: no longer in the inventory: web2; "
+        "not in it when the locks were taken: web9"
+    ]
+
+
+async def test_a_wait_for_the_rails_is_a_pause_as_well(engine: Engine) -> None:
+    """The hosts of a batch are those of the moment at which it begins."""
+    inventory = Inventory("web3", "web4", "web5")
+    gate = RuleGate(lambda healing, rung, stage: wait() if stage is Stage.BATCH else None)
+    runtime, healing = inventory.start(engine, gate=gate), submit(rollout())
+    await runtime.submit(healing)
+    await engine.until(lambda: engine.record.healing(healing.id).waiting is not None, 10)
+    inventory.now = ["web3", "web5"]
+    gate.now(lambda *_: None)
+    await engine.carry_on(runtime, healing)
+    assert limits(engine, "fix.yml") == ["web3", "web5"]
+
+
+async def test_hosts_that_cannot_be_told_are_neither_locked_nor_touched(engine: Engine) -> None:
+    """A limit that an event made into no host locks nothing, and its rung is skipped."""
+    evil = rollout(step_of("fix", limit="{{ fault.labels.host }}"))
+    context = {**CONTEXT, "fault": {"labels": {"host": "all"}}}
+    seen: list[tuple[str, ...]] = []
+    gate = RuleGate(lambda healing, rung, stage: seen.append(healing.locks))
+    healing = submitted(evil, solution_of("two", validate=()), context=context)
+    ended = await engine.carry(start(engine, gate=gate), healing)
+    assert seen[0] == ()
+    assert [one.outcome for one in ended.attempts] == [Outcome.REFUSED, Outcome.UNKNOWN]
+    assert "which is no host of the inventory" in ended.attempts[0].reason
+
+
+async def test_a_resumed_rollout_keeps_its_locks(engine: Engine) -> None:
+    """The next engine works on the hosts that the first one locked, and on no other."""
+    inventory = Inventory("web3", "web4", "web5")
+    first = inventory.start(engine)
+    healing = submit(rollout(canary=Canary(1, "100%", pause=60.0)))
+    await first.submit(healing)
+    await engine.until(lambda: bool(limits(engine, "proof.yml")), 5)
+    await engine.clock.advance(5)
+    await first.drain()
+    inventory.now = ["web3", "web5", "web6"]
+    second = inventory.start(engine)
+    await second.resume()
+    await engine.carry_on(second, healing, seconds=100)
+    assert limits(engine, "fix.yml") == ["web5"]
+    assert any("no longer in the inventory: web4" in line for line in engine.told())

@@ -39,6 +39,7 @@ def overlap(one: set[str], other: set[str]) -> bool:
     return bool(one & other) or (all(hosts) and any(names & every for names in hosts))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(LOCKS, st.booleans()), max_size=12), LOCKS, st.integers(0, 12))
 def test_the_nearest_of_the_older(
     claims: list[tuple[set[str], bool]], names: set[str], number: int
@@ -58,6 +59,7 @@ def test_the_nearest_of_the_older(
     assert kept.ahead_of(number, names) == (ahead[-1] if ahead else "")
 
 
+@settings(deadline=None, max_examples=50)
 @given(LOCKS, LOCKS)
 def test_the_record_agrees_on_what_overlaps(one: set[str], other: set[str]) -> None:
     """What keeps a healing from its locks, and from its turn, is one rule."""

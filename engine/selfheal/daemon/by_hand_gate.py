@@ -12,8 +12,7 @@ from selfheal.model import Healing, Lock, Refusal, Refused, Stage, Verdict
 from selfheal.ports import Record
 from selfheal.rails import RailRequest
 from selfheal.rails import check as check_rails
-from selfheal.recovery import OpenGate
-from selfheal.recovery.admission import told_locks
+from selfheal.recovery import OpenGate, told_locks
 
 
 class ByHandGate(OpenGate):

@@ -38,6 +38,10 @@ class LockRecord(Protocol):
     A healing that names no locks locks its `resource`. `host:*` and `all` stand for every host.
     `start_healing` takes locks, `end_healing` frees them, in the same transaction."""
 
+    def set_locks(self, healing_id: str, names: Sequence[str]) -> None:
+        """Name what a queued healing is to lock."""
+        ...
+
     def take_locks(self, healing_id: str, at: float, lease: Lease) -> bool:
         """Take every lock of the healing, or keep those it has; False, and none taken, when a
         living holder has one of them."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from heapq import heappop, heappush
 from itertools import count
@@ -15,7 +15,6 @@ from selfheal.errors import StoreError
 from selfheal.model import (
     Healing,
     HealingState,
-    Lock,
     Outcome,
     Refusal,
     Refused,
@@ -26,6 +25,7 @@ from selfheal.ports import Gate, Lease, Record
 from selfheal.recovery.claims import Claims
 from selfheal.recovery.move import Finish, StartRung
 from selfheal.recovery.plan import after_refusal, next_move
+from selfheal.recovery.resources import needed_by, told_locks
 from selfheal.recovery.rungs import skip_rung
 from selfheal.recovery.story import Story
 from selfheal.recovery.waiting import note_waiting
@@ -33,8 +33,14 @@ from selfheal.recovery.waiting import note_waiting
 _log = logging.getLogger(__name__)
 _RETRY = 5.0  # seconds after which a healing is looked at again that the record failed over
 
+Rollout = Callable[[Healing], Awaitable[Collection[str]]]
+"""Return the hosts that a healing would touch in batches: they are locked with the others."""
 Drive = Callable[[str, Finish | None], None]
 """Take the healing over: to carry it on, or to end it so."""
+
+
+async def _no_rollout(healing: Healing) -> Collection[str]:
+    return ()
 
 
 class _Start(Enum):
@@ -45,7 +51,8 @@ class _Start(Enum):
     LOCKED = "locked"
     """Somebody has, or is before it to have, a lock that it needs."""
     OUTDATED = "outdated"
-    """Another process was let in since the gate was asked: its answer may be another one now."""
+    """Since the gate was asked another process was let in, or the healing was planned anew: the
+    answer may be another one now."""
 
 
 @dataclass(slots=True, order=True)
@@ -78,6 +85,7 @@ class Admission:
         lease: Callable[[], Lease],
         has_room: Callable[[], bool],
         drive: Drive,
+        rollout: Rollout = _no_rollout,
     ) -> None:
         self._record = record
         self._clock = clock
@@ -86,6 +94,7 @@ class Admission:
         self._lease = lease
         self._has_room = has_room
         self._drive = drive
+        self._rollout = rollout
         self._queue: dict[str, _Queued] = {}
         self._ready: list[_Queued] = []
         self._parked: dict[str, _Queued] = {}
@@ -198,6 +207,7 @@ class Admission:
             self._take(healing.id, None)
             return
         async with self._deciding:
+            healing = await self._with_hosts(healing)
             known = self._record.let_in()
             refused = await self._gate.check(healing, move.rung, Stage.START)
             if self._queue.get(healing.id) is not queued:
@@ -209,8 +219,23 @@ class Admission:
             else:
                 self._again(queued)
 
+    async def _with_hosts(self, healing: Healing) -> Healing:
+        """Name the hosts of its rollouts among its locks: none is touched that is not locked."""
+        names = needed_by(healing, await self._rollout(healing))
+        if names == needed_by(healing):
+            return healing
+        if self._is_as_before(healing):
+            self._record.set_locks(healing.id, names)
+        return replace(healing, locks=names)
+
+    def _is_as_before(self, healing: Healing) -> bool:
+        """Tell whether it is still to run the same, and to lock the same: rulebooks are reloaded
+        while others are waited for."""
+        fresh = self._record.healing(healing.id)
+        return (fresh.ladder, fresh.locks) == (healing.ladder, healing.locks)
+
     def _begin(self, queued: _Queued, healing: Healing, known: frozenset[str]) -> None:
-        older = self._claims.ahead_of(queued.number, _needed(healing))
+        older = self._claims.ahead_of(queued.number, needed_by(healing))
         match _Start.LOCKED if older else self._started(healing, known):
             case _Start.BEGUN:
                 self._take(healing.id, None)
@@ -226,7 +251,7 @@ class Admission:
         checked and counted in one transaction, too: of the two, whoever comes second sees the
         first."""
         with self._record.transaction():
-            if self._record.let_in() - known - {healing.id}:
+            if not self._is_as_before(healing) or self._record.let_in() - known - {healing.id}:
                 return _Start.OUTDATED
             if not self._record.start_healing(healing.id, self._clock.now(), self._lease()):
                 return _Start.LOCKED
@@ -238,7 +263,7 @@ class Admission:
         locks = [] if older else self._record.locks_against(healing)
         detail = f"its turn comes after {older}, which waits for some of the same locks"
         self._note(healing, Refusal.LOCKED, detail if older else told_locks(locks), None)
-        self._claims.put(queued.number, healing.id, _needed(healing))
+        self._claims.put(queued.number, healing.id, needed_by(healing))
         queued.blockers = frozenset([older] if older else [lock.healing_id for lock in locks])
         queued.until = None if queued.blockers else self._clock.now()  # freed since: at once
         self._parked[healing.id] = queued
@@ -285,12 +310,3 @@ class Admission:
     def _note(self, healing: Healing, reason: Refusal, detail: str, until: float | None) -> None:
         now = self._clock.now()
         note_waiting(self._record, healing, reason, detail, now=now, until=until)
-
-
-def _needed(healing: Healing) -> tuple[str, ...]:
-    return healing.locks or (healing.resource,)
-
-
-def told_locks(locks: list[Lock]) -> str:
-    """Return who holds what, in words."""
-    return "; ".join(f"{one.resource} is held by {one.healing_id} ({one.holder})" for one in locks)

@@ -46,7 +46,8 @@ class Asking:
     async def check(self, driven: Driven, rung: int, stage: Stage, begin: Begin) -> Go | Refused:
         """Ask the rails until they say more than `not now`; `begin` records what is allowed.
 
-        A rung that had to wait is planned anew: a human's yes, or a rule's, may be over by then."""
+        A rung or batch that had to wait is planned anew: a human's yes, or a rule's, may be over by
+        then, and its hosts may be others."""
         while True:
             healing = self._record.healing(driven.healing_id)
             async with self.deciding:
@@ -58,7 +59,7 @@ class Asking:
             self._note(healing, answer.reason, answer.detail, answer.until)
             if go := await self._nudged(driven, answer.until):
                 return go
-            if stage is Stage.RUNG:
+            if stage is not Stage.RETRY:
                 return Go.AGAIN
 
     def _begun(self, healing: Healing, begin: Begin) -> Go:

@@ -9,13 +9,13 @@ from selfheal.clock import Clock
 from selfheal.errors import ExecutionError, TemplateError
 from selfheal.model import Healing, Refusal, Refused, Stage, Verdict
 from selfheal.ports import Lease, Record
-from selfheal.recovery.admission import told_locks
 from selfheal.recovery.asking import Asking, Go
 from selfheal.recovery.attempt import instead_of_retry, is_retry
-from selfheal.recovery.canary import not_before
+from selfheal.recovery.canary import Batch, not_before
 from selfheal.recovery.move import Finish, Move, StartRung
 from selfheal.recovery.moves import Moves
 from selfheal.recovery.plan import after_last_batch, after_refusal, next_move
+from selfheal.recovery.resources import told_locks
 from selfheal.recovery.roster import Driven, Roster
 from selfheal.recovery.rungs import skip_rung, start_rung
 from selfheal.recovery.story import Story
@@ -91,36 +91,57 @@ class Driver:
         """Begin the attempt on record, or say why not."""
         if self._draining.is_set():
             return Go.HAND_ON
-        try:
-            hosts = await self._moves.next_batch(healing, move)
-        except (ExecutionError, TemplateError) as error:
-            return self._skip(healing, move, _empty(str(error)))
-        if hosts == ():
-            if move.batch:
-                return after_last_batch(healing)
-            return self._skip(healing, move, _empty("its steps mean no host of the inventory"))
-        answer = await self._permission(driven, healing, move, hosts or ())
-        if isinstance(answer, Go):
+        hosts = await self._hosts(driven, healing, move)
+        answer = await self._turn(driven, healing, move) if isinstance(hosts, tuple) else hosts
+        if answer is Go.AHEAD:  # hours may have passed: which hosts are there by now?
+            hosts = await self._hosts(driven, healing, move)
+            answer = await self._allowed(driven, move, hosts) if isinstance(hosts, tuple) else hosts
+        if isinstance(answer, Go | Finish):
             return answer
         if answer.verdict is Verdict.SKIP:
             return self._skip(self._record.healing(healing.id), move, answer)
         return after_refusal(healing, move.rung, answer)
 
-    async def _permission(
-        self, driven: Driven, healing: Healing, move: StartRung, hosts: tuple[str, ...]
-    ) -> Go | Refused:
+    async def _hosts(
+        self, driven: Driven, healing: Healing, move: StartRung
+    ) -> tuple[str, ...] | Finish | Go:
+        """Return the hosts of the batch, () without a canary; else how it goes on without any."""
+        try:
+            batch = await self._moves.next_batch(healing, move)
+        except (ExecutionError, TemplateError) as error:
+            return self._skip(healing, move, _empty(str(error)))
+        if batch is None:
+            return ()
+        self._tell_left_out(driven, healing, batch)
+        if batch.hosts:
+            return batch.hosts
         if move.batch:
-            solution = healing.ladder[move.rung]
-            first: Go | Refused = await self._asking.pause(driven, not_before(healing, solution))
-        else:
-            first = await self._asking.consent(driven, move.rung)
-        if first is not Go.AHEAD:
-            return first
+            return after_last_batch(healing)
+        return self._skip(healing, move, _empty("its steps mean no host of the inventory"))
 
+    async def _turn(self, driven: Driven, healing: Healing, move: StartRung) -> Go | Refused:
+        """Wait for a human's yes, or for the end of the pause between two batches."""
+        if not move.batch:
+            return await self._asking.consent(driven, move.rung)
+        solution = healing.ladder[move.rung]
+        return await self._asking.pause(driven, not_before(healing, solution))
+
+    async def _allowed(
+        self, driven: Driven, move: StartRung, hosts: tuple[str, ...]
+    ) -> Go | Refused:
         def begin(fresh: Healing) -> None:
             start_rung(self._record, fresh, move, hosts, self._clock.now())
 
         return await self._asking.check(driven, move.rung, move.stage, begin)
+
+    def _tell_left_out(self, driven: Driven, healing: Healing, batch: Batch) -> None:
+        """Once of each host, until a restart."""
+        gone, late = (
+            [one for one in some if one not in driven.left_out] for some in (batch.gone, batch.late)
+        )
+        if gone or late:
+            driven.left_out |= {*gone, *late}
+            Story(self._record, healing).left_out(gone, late)
 
     async def _retry(self, driven: Driven, healing: Healing, move: Move) -> Move | Go:
         """A step that was cut off: run it again if the rails let it, else let it be proven."""

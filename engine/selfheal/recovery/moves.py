@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from selfheal.clock import Clock
+from selfheal.errors import ExecutionError, TemplateError
 from selfheal.model import Attempt, Healing, PlaybookRequest, StepKind
 from selfheal.ports import PlaybookRunner, Record
-from selfheal.recovery.canary import HostsOf, next_batch, within_batch
+from selfheal.recovery.canary import (
+    Batch,
+    HostsOf,
+    hosts_meant,
+    is_rollout,
+    next_batch,
+    within_batch,
+)
 from selfheal.recovery.move import EndAttempt, Move, RollBack, RunStep, Settle, StartRung, Validate
 from selfheal.recovery.proofs import Proofs
 from selfheal.recovery.requests import KnownHosts, LiveVariables, RequestBuilder
@@ -53,11 +62,24 @@ class Moves:
             case EndAttempt():
                 self._end_attempt(healing, move)
 
-    async def next_batch(self, healing: Healing, move: StartRung) -> tuple[str, ...] | None:
+    async def next_batch(self, healing: Healing, move: StartRung) -> Batch | None:
         """See `canary.next_batch`."""
-        name = healing.ladder[move.rung].name
-        planned = Attempt("", healing.id, move.rung, name, self._clock.now())
-        return await next_batch(self._builder(healing, planned), self._hosts_of)
+        return await next_batch(self._planned(healing, move.rung), self._hosts_of)
+
+    async def rollout(self, healing: Healing) -> frozenset[str]:
+        """Return the hosts of each solution of the ladder that is run in batches.
+
+        One whose hosts can't be told adds none: what is not locked is not touched either."""
+        hosts: set[str] = set()
+        for rung, solution in enumerate(healing.ladder):
+            if is_rollout(healing, solution):
+                with suppress(ExecutionError, TemplateError):
+                    hosts |= await hosts_meant(self._planned(healing, rung), self._hosts_of)
+        return frozenset(hosts)
+
+    def _planned(self, healing: Healing, rung: int) -> RequestBuilder:
+        name = healing.ladder[rung].name
+        return self._builder(healing, Attempt("", healing.id, rung, name, self._clock.now()))
 
     def _builder(self, healing: Healing, attempt: Attempt) -> RequestBuilder:
         return RequestBuilder(healing, attempt, self._known_hosts, self._live)

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from selfheal.errors import TemplateError
-from selfheal.model import Solution, host_name
+from selfheal.model import Healing, Lock, Solution, host_name
 from selfheal.ports.locks import EVERY_HOST, HOST
 from selfheal.templates import is_template, render
 
 ALL_HOSTS = EVERY_HOST[1]
 _LONGEST = 200
+_MOST_NAMED = 5
 _NAME = re.compile(r"[\w.\-:%]+")
 
 
@@ -33,6 +34,39 @@ def locks_of(
     for solution in ladder:
         names += [_named(solution, raw, context) for raw in solution.locks]
     return tuple(sorted(set(names)))
+
+
+def needed_by(healing: Healing, hosts: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return what a healing locks, those hosts besides, sorted."""
+    names = set(healing.locks or (healing.resource,))
+    if names.isdisjoint(EVERY_HOST):
+        names.update(f"{HOST}{host_name(host)}" for host in hosts)
+    return tuple(sorted(names))
+
+
+def locked_among(healing: Healing, hosts: Iterable[str]) -> frozenset[str]:
+    """Return those of the hosts that the healing locks."""
+    names = set(needed_by(healing))
+    if not names.isdisjoint(EVERY_HOST):
+        return frozenset(hosts)
+    return frozenset(host for host in hosts if f"{HOST}{host_name(host)}" in names)
+
+
+def hosts_locked_beside(healing: Healing) -> tuple[str, ...]:
+    """Return the hosts it locks that neither its target nor a `locks` of its ladder names."""
+    try:
+        named = set(locks_of(healing.ladder, healing.context))
+    except TemplateError:
+        return ()
+    beside = (name for name in needed_by(healing) if name.startswith(HOST) and name not in named)
+    return tuple(name.removeprefix(HOST) for name in beside if name not in EVERY_HOST)
+
+
+def told_locks(locks: list[Lock]) -> str:
+    """Return who holds what, in words; of many the first few."""
+    said = [f"{one.resource} is held by {one.healing_id} ({one.holder})" for one in locks]
+    more = [f"and {len(said) - _MOST_NAMED} more"] if len(said) > _MOST_NAMED else []
+    return "; ".join([*said[:_MOST_NAMED], *more])
 
 
 def _target(target: str) -> str:

@@ -22,6 +22,8 @@ class Driven:
         """Unix time at which it is to be nudged."""
         self.end: Finish | None = None
         """How it is to end, once that is known."""
+        self.left_out: frozenset[str] = frozenset()
+        """Hosts of which it has been told that its rollout leaves them out."""
         self.task: asyncio.Task[None]
 
 

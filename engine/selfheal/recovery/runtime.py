@@ -100,7 +100,14 @@ class SqliteRuntime:
             record, clock, asking, moves, self._roster, self._lease, self._draining
         )
         self._admission = Admission(
-            record, clock, gate, asking.deciding, self._lease, self._has_room, self._drive
+            record,
+            clock,
+            gate,
+            asking.deciding,
+            self._lease,
+            self._has_room,
+            self._drive,
+            moves.rollout,
         )
         self._roster.on_room = self._admission.poke
         self._watch = Watch(

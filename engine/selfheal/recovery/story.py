@@ -90,9 +90,7 @@ class Story:
     def rung_begun(self, attempt: Attempt, solution: Solution) -> None:
         of = f"rung {attempt.rung + 1} of {len(self._healing.ladder)}"
         if attempt.hosts:
-            more = ", …" if len(attempt.hosts) > _MOST_NAMED else ""
-            named = ", ".join(attempt.hosts[:_MOST_NAMED])
-            of += f", batch {attempt.batch + 1} ({named}{more})"
+            of += f", batch {attempt.batch + 1} ({_listed(attempt.hosts)})"
         self._tell(
             Kind.ATTEMPT,
             f"{of}: {solution.name} ({_words(solution.strategy)}, risk {solution.risk.value})",
@@ -102,6 +100,13 @@ class Story:
             batch=attempt.batch,
             hosts=list(attempt.hosts),
         )
+
+    def left_out(self, gone: Sequence[str], late: Sequence[str]) -> None:
+        """`gone` from the inventory, or `late`: not there yet when the rollout began."""
+        whys = {"no longer in the inventory": gone, "not in it when the locks were taken": late}
+        said = "; ".join(f"{why}: {_listed(hosts)}" for why, hosts in whys.items() if hosts)
+        text = f"left out of the rollout: {said}"
+        self._tell(Kind.ATTEMPT, text, gone=list(gone), late=list(late))
 
     def rung_ended(self, attempt: Attempt, outcome: Outcome, reason: str) -> None:
         self._tell(
@@ -181,6 +186,10 @@ class Story:
             healing_id=self._healing.id,
             data=data,
         )
+
+
+def _listed(hosts: Sequence[str]) -> str:
+    return ", ".join([*hosts[:_MOST_NAMED], *(["…"] if len(hosts) > _MOST_NAMED else [])])
 
 
 def _name(run: StepRun) -> str:

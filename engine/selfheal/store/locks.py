@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from selfheal.model import Healing, Lock
 from selfheal.ports.locks import EVERY_HOST, HOST, Lease
-from selfheal.store.codec import from_row, from_text, to_row
+from selfheal.store.codec import from_row, from_text, to_row, to_text
 from selfheal.store.repository import Repository
 
 _CHUNK = 500  # SQLite bounds the number of values in one statement
@@ -14,6 +14,10 @@ _CHUNK = 500  # SQLite bounds the number of values in one statement
 
 class Locks(Repository):
     """Implements `ports.LockRecord`."""
+
+    def set_locks(self, healing_id: str, names: Sequence[str]) -> None:
+        with self._db.writing(durable=False):
+            self._update("healings", healing_id, {"locks": to_text(tuple(names))})
 
     def take_locks(self, healing_id: str, at: float, lease: Lease) -> bool:
         with self._db.writing():
