@@ -1,6 +1,7 @@
 """The dispatcher: order, side by side, failures, limits, the end."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -278,18 +279,53 @@ async def test_a_fault_the_record_refuses_is_reported_again_in_order() -> None:
 
 
 async def test_what_is_refused_for_ever_holds_nobody_up_for_ever() -> None:
-    """While the record takes everything else, an action fails in the end; the next one runs."""
-    clock = ManualClock(1000.0)
+    """While the record takes everything else, an action fails in the end and a human is told; the
+    next one runs."""
+    clock, called = ManualClock(1000.0), list[str]()
 
     async def heal(fault: Fault) -> None:
         raise StoreError("this can't be kept")
 
+    async def human(subject: str, body: str, data: JSON) -> None:
+        called.append(f"{subject}: {body}")
+
     args = {"fault": "f", "component": "web", "target": "web1"}
-    bench = Bench([("heal", args), ("debug", {"msg": "next"})], clock=clock, heal=heal)
+    actions = [("heal", args), ("debug", {"msg": "next"})]
+    bench = Bench(actions, clock=clock, heal=heal, human=human)
     bench.dispatcher.take(firing({"i": 1}))
     await clock.advance(0.1)
     await clock.advance(200.0)
     assert bench.statuses == ["failed", "successful"]
+    assert [one.split("\n")[0] for one in called] == [
+        "failed: heal of rule “r”: this can't be kept"
+    ]
+
+
+async def test_an_outcome_that_is_refused_for_ever_holds_no_other_firing_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The end of one firing can't be kept: it is left for the next start, a human is told, and
+    the next firing is acted on."""
+    clock, called, ended = ManualClock(1000.0), list[str](), list[str]()
+
+    async def human(subject: str, body: str, data: JSON) -> None:
+        called.append(subject)
+
+    bench = Bench([("none", {})], clock=clock, human=human)
+    object.__setattr__(bench.services, "firings", bench.record)
+
+    def end(ident: str, *rest: Any) -> None:
+        if ident == "fi-1":
+            raise StoreError("this can't be kept")
+        ended.append(ident)
+
+    monkeypatch.setattr(bench.record, "end_firing", end)
+    for ident in ("fi-1", "fi-2"):
+        bench.dispatcher.take(replace(firing({"i": 1}), id=ident))
+    await clock.advance(0.1)
+    await clock.advance(200.0)
+    assert ended == ["fi-2"]
+    assert called == ["the actions of rule “r” of “web” broke off"]
 
 
 async def test_messages_in_the_timeline_are_one_line() -> None:

@@ -57,6 +57,15 @@ class Course:
             await until_recorded(context, partial(self._end, context, note))
         return results
 
+    async def broke_off(self, firing: Firing, error: Exception) -> None:
+        """Tell a human that the rest of a firing is not acted on before the next start."""
+        await self._services.human(
+            f"the actions of rule “{firing.rule}” of “{firing.ruleset}” broke off",
+            f"{type(error).__name__}: {error}\nThe next start of the engine takes them up. Other "
+            "firings go on.",
+            {"firing": firing.id, "ruleset": firing.ruleset, "rule": firing.rule},
+        )
+
     async def _run_one(self, spec: ActionSpec, context: ActionContext) -> ActionResult:
         try:
             result = await self._call(spec, context)
@@ -65,6 +74,10 @@ class Course:
             with suppress(StoreError):  # the firing is pending on record, which says enough
                 self._tell(context, stopped)
             raise
+        except StoreError as error:
+            # Tried long enough, while the record took other writes: the next actions go on.
+            result = ActionResult(ActionStatus.FAILED, str(error), action=spec.name)
+            await self._tell_human(context, result)
         except SelfhealError as error:
             result = ActionResult(ActionStatus.FAILED, str(error))
         except Exception as error:
@@ -114,7 +127,7 @@ class Course:
     async def _tell_human(self, context: ActionContext, result: ActionResult) -> None:
         firing = context.firing
         await self._services.human(
-            f"unknown: {result.action} of rule “{firing.rule}”",
+            f"{result.status.value}: {result.action} of rule “{firing.rule}”",
             f"{result.message}\nLook whether it happened. The rule's later actions go on.",
             {"firing": firing.id, "ruleset": firing.ruleset, "rule": firing.rule, **result.data},
         )

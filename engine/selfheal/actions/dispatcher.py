@@ -148,9 +148,10 @@ class Dispatcher:
         firing = left.firing
         try:
             results = await self._course.run(left, self._rules[firing.rule])
-        except Exception:
+        except Exception as error:
             # What the record refuses must not keep the other firings from being acted on.
             log.exception("rule %s of %s: its actions broke off", firing.rule, firing.ruleset)
+            await self._course.broke_off(firing, error)
             return
         if self._on_done:
             self._on_done(firing, results)
