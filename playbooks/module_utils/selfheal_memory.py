@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
+import shutil
 import stat
+import time
 from typing import Any
+
+KEPT_SECONDS = 7 * 24 * 3600
+# The engine makes up both names, and after six days it calls a human instead of rolling back:
+# what is removed here nobody needs any more.
+_ROOT = re.compile(r"selfheal-\d+")
+_STEP = re.compile(r"(at-[0-9a-z]+)-\d+")
 
 
 class MemoryRefused(Exception):
@@ -19,19 +29,44 @@ def private_directory(path: str) -> None:
         os.makedirs(path, exist_ok=True)
     finally:
         os.umask(before)
-    # The name can be guessed: whoever made the directory above before us could swap what is in it.
-    for place in (path, os.path.dirname(path)):
-        _check_private(place, ours=place == path or "selfheal-" in os.path.basename(place))
+    # The name can be guessed: whoever made a directory above before us could swap what is in it.
+    places = _up_to_root(path)
+    for place in places:
+        _check_private(place)
+    if len(places) > 1:
+        step = os.path.basename(places[-2])
+        with contextlib.suppress(OSError):  # house-keeping: the step itself goes on
+            _forget_old(places[-1], step)
 
 
-def _check_private(path: str, ours: bool) -> None:
+def _up_to_root(path: str) -> list[str]:
+    """Return `path` and what is above it, up to the directory of all steps; without that `path`."""
+    places = [path, os.path.dirname(path), os.path.dirname(os.path.dirname(path))]
+    for number, place in enumerate(places):
+        if _ROOT.fullmatch(os.path.basename(place)):
+            return places[: number + 1]
+    return [path]
+
+
+def _forget_old(root: str, step: str) -> None:
+    """Remove what steps of other attempts left here long ago."""
+    mine = _STEP.fullmatch(step)
+    for name in os.listdir(root):
+        found = _STEP.fullmatch(name)
+        if not (mine and found) or found[1] == mine[1]:
+            continue
+        place = os.path.join(root, name)
+        if os.lstat(place).st_mtime < time.time() - KEPT_SECONDS:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _check_private(path: str) -> None:
     found = os.lstat(path)
-    loose = stat.S_IMODE(found.st_mode) & 0o022
-    if not stat.S_ISDIR(found.st_mode) or (ours and loose):
+    if not stat.S_ISDIR(found.st_mode) or stat.S_IMODE(found.st_mode) & 0o022:
         raise MemoryRefused(f"{path} is not a private directory: others may write to it")
     # Root, and whoever became root to run this, may have made it in another step.
     trusted = {os.geteuid(), 0, int(os.environ.get("SUDO_UID", "0"))}
-    if ours and found.st_uid not in trusted:
+    if found.st_uid not in trusted:
         raise MemoryRefused(f"{path} belongs to user {found.st_uid}, not to us")
 
 

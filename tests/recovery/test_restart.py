@@ -94,6 +94,26 @@ async def test_a_stop_asked_for_while_no_engine_ran_is_obeyed_first(engine: Engi
     assert engine.told(Kind.HEALING)[-1].startswith("rolled back")
 
 
+@pytest.mark.parametrize(
+    ("days", "outcome", "undone"),
+    [(5.9, Outcome.ROLLED_BACK, ["b.undo.yml", "a.undo.yml"]), (6.1, Outcome.ROLLBACK_FAILED, [])],
+)
+async def test_what_was_left_for_a_week_is_a_humans(
+    engine: Engine, days: float, outcome: Outcome, undone: list[str]
+) -> None:
+    """A rollback whose memory may have been tidied away is not run: it would do nothing, well."""
+    ladder = solution_of("one", steps=(step_of("a"), step_of("b")))
+    healing, first = submitted(ladder), engine.start({"b.yml": HANGS})
+    await begin(engine, first, healing, "b.yml")
+    await first.abort()
+    await engine.clock.advance(days * 24 * 3600)
+    engine.record.request_stop(healing.id, "the CLI")
+    second = engine.start()
+    await second.resume()
+    ended = await engine.carry_on(second, healing)
+    assert (ended.outcome, engine.runner.playbooks) == (outcome, undone)
+
+
 async def test_a_healing_that_was_under_way_goes_before_one_that_waited(engine: Engine) -> None:
     """Both need the same host: what is half done is finished first."""
     proof = checks("proof.yml")

@@ -30,6 +30,10 @@ _log = logging.getLogger(__name__)
 _LOST = "the engine stopped meanwhile, how it ended is unknown"
 _NOTHING_TO_DO = "none of its hosts is in this batch"
 
+UNDONE_WITHIN = 6 * 24 * 3600.0
+"""Seconds from the begin of an attempt in which it may be rolled back. What the library's steps
+keep on managed hosts goes after seven days: `playbooks/module_utils/selfheal_memory.py`."""
+
 Build = Callable[[str], Awaitable[PlaybookRequest | None]]
 """Make the request of a run; None when there is nothing to run."""
 
@@ -103,6 +107,8 @@ class Runs:
         self, healing: Healing, run: StepRun, build: Build, stop: asyncio.Event
     ) -> PlaybookResult:
         began = self._clock.monotonic()
+        if run.kind is StepKind.ROLLBACK:
+            _not_too_late(healing.attempts[-1], run)
         request = await _built(build, run.ident)
         if request is None:
             return self._early(run, StepState.SUCCESSFUL, _NOTHING_TO_DO)
@@ -159,6 +165,14 @@ def _killed(found: PlaybookResult) -> bool:
 
     That says nothing about the playbook."""
     return found.state is StepState.CANCELLED or (found.rc is not None and found.rc < 0)
+
+
+def _not_too_late(attempt: Attempt, rollback: StepRun) -> None:
+    """Raise ExecutionError for a rollback that would find nothing, and pass for one that worked."""
+    if rollback.started_at - attempt.started_at > UNDONE_WITHIN:
+        raise ExecutionError(
+            "it is more than six days late: what it needs may be gone from the hosts"
+        )
 
 
 async def _built(build: Build, ident: str) -> PlaybookRequest | None:
