@@ -131,11 +131,12 @@ class Healer:
 
     async def _go_on(self, fault: Fault) -> None:
         """Do what is missing: a fault whose incident is open may have been left anywhere."""
-        healings = self._record.healings(incident_id=fault.incident_id, limit=1)
-        if not healings:
+        state = self._record.newest_state(fault.incident_id)
+        if state is None:
             await self._see_to(fault)
-        elif healings[0].state is HealingState.DONE:
-            await self._conclude(healings[0])
+        elif state is HealingState.DONE:
+            (newest,) = self._record.healings(incident_id=fault.incident_id, limit=1)
+            await self._conclude(newest)
 
     async def _doubt(self, over: Fault) -> None:
         """Call a human when the world goes on reporting what was healed, resolved or closed."""

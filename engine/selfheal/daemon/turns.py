@@ -65,8 +65,7 @@ class Turns:
     def flush(self) -> None:
         """Write the marks that wait; what the power takes is matched anew."""
         if self._marks:
-            with self._record.transaction(durable=False):
-                self._record.mark(self._marks)
+            self._record.mark(self._marks)
             self._marks = []
 
     @property

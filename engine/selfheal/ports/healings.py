@@ -8,6 +8,7 @@ from typing import Protocol
 from selfheal.model import (
     Attempt,
     Healing,
+    HealingState,
     Outcome,
     PlaybookResult,
     Solution,
@@ -80,6 +81,10 @@ class HealingRecord(Protocol):
 
     def healings(self, *, limit: int = 50, state: str = "", incident_id: str = "") -> list[Healing]:
         """Newest first; complete."""
+        ...
+
+    def newest_state(self, incident_id: str) -> HealingState | None:
+        """Return the state of the incident's newest healing; None when it has none."""
         ...
 
     def tasks(self, ident: str) -> list[TaskResult]:

@@ -37,8 +37,8 @@ class Timeline(Protocol):
         """Entries with `seq` > after, oldest first."""
         ...
 
-    def last_entry(self, kind: Kind) -> Entry | None:
-        """The newest entry of that kind."""
+    def last_entry(self, kind: Kind, *, with_data: str = "") -> Entry | None:
+        """The newest entry of that kind, with that key in its data."""
         ...
 
 
@@ -75,7 +75,7 @@ class Journal(Protocol):
         ...
 
     def mark(self, marks: Iterable[Mark]) -> None:
-        """Note that these were matched; one transaction."""
+        """Note that these were matched; one transaction, which costs no sync of its own."""
         ...
 
     def count_tries(self, event_ids: Sequence[str]) -> None:

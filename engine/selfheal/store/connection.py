@@ -21,6 +21,7 @@ PATIENCE = 10.0  # seconds that a writer waits for another process's short trans
 IMPATIENCE = 0.05  # what is left of it after it was in vain, until a write goes through again
 STATEMENTS = 512  # compiled and kept; the engine uses some 150 again and again
 LOG_SIZE = 16 * 1024 * 1024  # bytes the write-ahead log shrinks to after a burst
+CHECKPOINT_AT = LOG_SIZE // 4096  # pages; each one syncs twice, in the middle of a commit
 FIND_DAMAGE_SECONDS = 1.0
 APPLICATION_ID = 0x73686561  # "shea", in the file's header: tells our files from anybody else's
 
@@ -208,6 +209,7 @@ class Connection:
             self._check_owner()
             self._use_wal()
             self.raw.execute(f"PRAGMA journal_size_limit = {LOG_SIZE}")
+            self.raw.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_AT}")
             self.raw.execute("PRAGMA temp_store = MEMORY")
             self.raw.execute("PRAGMA synchronous = FULL")
             self.raw.execute("PRAGMA foreign_keys = ON")

@@ -60,7 +60,7 @@ class Events(Repository):
 
     def mark(self, marks: Iterable[Mark]) -> None:
         now = self._clock.now()
-        with self._db.writing():
+        with self._db.writing(durable=False):
             for each in marks:
                 self._db.execute(_MARK, (each.turn, each.moment, each.note, now, each.event_id))
 

@@ -122,6 +122,13 @@ class Healings(Steps, Locks):
             rows = self._where("healings", order, limit, state=state, incident_id=incident_id)
             return [self._complete(row) for row in rows]
 
+    def newest_state(self, incident_id: str) -> HealingState | None:
+        row = self._db.row(
+            "SELECT state FROM healings WHERE incident_id = ? ORDER BY rowid DESC LIMIT 1",
+            (incident_id,),
+        )
+        return HealingState(row["state"]) if row else None
+
     def _complete(self, row: dict[str, Any]) -> Healing:
         attempts = self._db.rows(
             "SELECT * FROM attempts WHERE healing_id = ? ORDER BY rowid", (row["id"],)
