@@ -13,6 +13,8 @@ from selfheal.cli.guarding import changing, reason_option, rules_of
 from selfheal.cli.output import output_option, print_rows, timestamp
 from selfheal.cli.project import opened_record, project_option
 from selfheal.config import Project, load_project
+from selfheal.daemon.lock import holder_of
+from selfheal.daemon.telling import heals, written_in_force
 from selfheal.model import Autonomy, AutonomyChange, Rule, Ruleset, new_id
 from selfheal.ports import Record
 from selfheal.yamlfile import did_you_mean
@@ -29,10 +31,19 @@ def command() -> None:
 def list_(folder: Path, output: str) -> None:
     """List the rules that heal: what they may do, who changed it, what is proposed."""
     project = load_project(folder)
+    on_disk = {
+        (ruleset.name, rule.name): _written(project, rule)
+        for ruleset, rule in rules_of(project)
+        if heals(rule)
+    }
     with opened_record(project) as record:
-        rows = [_row(record, project, *one) for one in rules_of(project) if _heals(one[1])]
-    columns = ["ruleset", "rule", "written", "now", "changed_by", "reason", "proposal"]
-    print_rows(rows, columns, output)
+        at_work = holder_of(project.state) is not None
+        found = written_in_force(record) if at_work else None
+        held = on_disk if found is None else found
+        names = dict.fromkeys([*on_disk, *held])
+        rows = [_row(record, project, one, on_disk.get(one), held.get(one)) for one in names]
+    columns = ["ruleset", "rule", "written", "now", "after_reload", "changed_by", "reason"]
+    print_rows(rows, [*columns, "proposal"], output)
 
 
 @command.command("set")
@@ -75,17 +86,26 @@ def _find(project: Project, rule: str, ruleset: str) -> tuple[Ruleset, Rule]:
     return found[0]
 
 
-def _row(record: Record, project: Project, ruleset: Ruleset, rule: Rule) -> dict[str, Any]:
-    from selfheal.rails import current_level, promotion
+def _row(
+    record: Record,
+    project: Project,
+    name: tuple[str, str],
+    written: Autonomy | None,
+    held: Autonomy | None,
+) -> dict[str, Any]:
+    """One rule: as written on disk (None: not there any more), and as the engine at work took it
+    up (None: not yet)."""
+    from selfheal.rails import promotion
 
-    written = _written(project, rule)
-    change = record.autonomy(ruleset.name, rule.name)
-    proposal = promotion(ruleset.name, rule.name, written, record, project.config.rails)
+    change = record.autonomy(*name)
+    proposal = promotion(*name, held or written, record, project.config.rails)
+    now, later = _now(change, held), _after_reload(change, written)
     return {
-        "ruleset": ruleset.name,
-        "rule": rule.name,
-        "written": written.value,
-        "now": current_level(change, written).value,
+        "ruleset": name[0],
+        "rule": name[1],
+        "written": written.value if written else "",
+        "now": now,
+        "after_reload": "" if later == now else later,
         "changed_by": "" if change is None else change.who or "the engine",
         "changed": timestamp(change.at if change else None),
         "reason": change.reason if change else "",
@@ -94,9 +114,18 @@ def _row(record: Record, project: Project, ruleset: Ruleset, rule: Rule) -> dict
     }
 
 
+def _now(change: AutonomyChange | None, held: Autonomy | None) -> str:
+    from selfheal.rails import current_level
+
+    return "not in force" if held is None else current_level(change, held).value
+
+
+def _after_reload(change: AutonomyChange | None, written: Autonomy | None) -> str:
+    """What holds once an engine has taken up the rulebooks as they are: the later word."""
+    if written is None:
+        return "not in force"
+    return change.level.value if change and change.written is written else written.value
+
+
 def _written(project: Project, rule: Rule) -> Autonomy:
     return rule.autonomy or project.config.rails.autonomy.default
-
-
-def _heals(rule: Rule) -> bool:
-    return any(action.name == "heal" for action in rule.actions)

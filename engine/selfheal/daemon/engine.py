@@ -23,6 +23,7 @@ from selfheal.daemon.lock import engine_lock, standby_lock
 from selfheal.daemon.mailbox import watch_inbox
 from selfheal.daemon.options import EndWhen, Options
 from selfheal.daemon.rulesets import RunningRulesets
+from selfheal.daemon.telling import tell_in_force
 from selfheal.errors import ConfigError, Problem, SelfhealError, StoreError
 from selfheal.exit_codes import FAILED, OK, OUTCOME_EXITS
 from selfheal.model import Kind, Outcome
@@ -124,8 +125,7 @@ class Engine:
                 self._spawn(parts.watchers.run()),
                 self._spawn(keep_house(record, state, config.retention, self._clock)),
             ]
-            counts = _counts(self._current.edition)
-            record.tell(Kind.ENGINE, f"ready: {counts}", data={"pid": os.getpid()})
+            self._tell_in_force("ready", {"pid": os.getpid()})
             if self._reload_later:
                 self._spawn(self.reload())
             try:
@@ -254,7 +254,12 @@ class Engine:
         self._parts.gate.changed.set()
         await new.start(self._source_failed)
         self._spawn(self._retire(old))
-        self._record.tell(Kind.ENGINE, f"reloaded: {_counts(edition)}")
+        self._tell_in_force("reloaded")
+
+    def _tell_in_force(self, what: str, data: JSON | None = None) -> None:
+        edition, default = self._current.edition, self._current.rails.autonomy.default
+        text = f"{what}: {_counts(edition)}"
+        tell_in_force(self._record, text, edition.rulesets, default, data or {})
 
     async def _retire(self, old: RunningRulesets) -> None:
         """Let what the old rulebooks have accepted be acted on, then end them."""
