@@ -9,17 +9,10 @@ from typing import Any
 import click
 
 from selfheal.cli.answers import os_user
-from selfheal.cli.guarding import (
-    changing,
-    instant,
-    matchers_of,
-    needed_end,
-    reason_option,
-    span_options,
-)
+from selfheal.cli.guarding import changing, matchers_of, reason_option
 from selfheal.cli.output import output_option, print_rows, timestamp
 from selfheal.cli.project import opened_record, project_option
-from selfheal.cli.silence import state_of
+from selfheal.cli.spans import begin_and_end, row_of, start_and_span_options
 from selfheal.config import load_project
 from selfheal.config.rails import Window
 from selfheal.model import Maintenance, new_id
@@ -33,8 +26,7 @@ def command() -> None:
 @command.command()
 @click.argument("matchers", nargs=-1)
 @reason_option
-@click.option("--start", help="From then on, such as 2026-12-24T06:00. [default: now]")
-@span_options
+@start_and_span_options
 @project_option
 def add(
     matchers: tuple[str, ...],
@@ -50,8 +42,7 @@ def add(
     checked anew and let through slowly. Windows that come again stand in selfheal.yml.
     """
     now = time.time()
-    begin = instant(start) if start else now
-    end = needed_end(begin, span, until)
+    begin, end = begin_and_end(now, start, span, until)
     found = matchers_of(matchers)
     window = Maintenance(new_id("mw"), found, begin, end, reason, os_user(), now)
     with changing(folder) as (record, said):
@@ -69,7 +60,7 @@ def list_(everything: bool, folder: Path, output: str) -> None:
     now, project = time.time(), load_project(folder)
     with opened_record(project) as record:
         once = record.maintenances(0.0 if everything else now)
-    rows = [_once(one, now) for one in once]
+    rows = [row_of(one, now) for one in once]
     rows += [_recurring(one, now) for one in project.config.rails.maintenance]
     print_rows(rows, ["id", "state", "reason", "matchers", "starts", "ends", "who"], output)
 
@@ -82,18 +73,6 @@ def end(window_id: str, folder: Path) -> None:
     with changing(folder) as (record, said):
         record.end_maintenance(window_id, time.time())
         said.append(f"maintenance {window_id} ended by {os_user()}")
-
-
-def _once(one: Maintenance, now: float) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "state": state_of(one.starts_at, one.ends_at, now),
-        "matchers": ", ".join(map(str, one.matchers)),
-        "reason": one.reason,
-        "who": one.who,
-        "starts": timestamp(one.starts_at),
-        "ends": timestamp(one.ends_at),
-    }
 
 
 def _recurring(one: Window, now: float) -> dict[str, Any]:

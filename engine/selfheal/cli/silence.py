@@ -8,16 +8,10 @@ from pathlib import Path
 import click
 
 from selfheal.cli.answers import os_user
-from selfheal.cli.guarding import (
-    changing,
-    instant,
-    matchers_of,
-    needed_end,
-    reason_option,
-    span_options,
-)
+from selfheal.cli.guarding import changing, matchers_of, reason_option
 from selfheal.cli.output import output_option, print_rows, timestamp
 from selfheal.cli.project import opened_record, project_option
+from selfheal.cli.spans import begin_and_end, row_of, start_and_span_options
 from selfheal.config import load_project
 from selfheal.model import LabelMatcher, Silence, new_id
 
@@ -30,8 +24,7 @@ def command() -> None:
 @command.command()
 @click.argument("matchers", nargs=-1, required=True)
 @reason_option
-@click.option("--start", help="From then on, such as 2026-12-24T06:00. [default: now]")
-@span_options
+@start_and_span_options
 @project_option
 def add(
     matchers: tuple[str, ...],
@@ -49,8 +42,7 @@ def add(
     found = matchers_of(matchers)
     _refuse_everything(found)
     now = time.time()
-    begin = instant(start) if start else now
-    end = needed_end(begin, span, until)
+    begin, end = begin_and_end(now, start, span, until)
     silence = Silence(new_id("si"), found, begin, end, reason, os_user(), now)
     with changing(folder) as (record, said):
         record.add_silence(silence)
@@ -68,18 +60,7 @@ def list_(everything: bool, folder: Path, output: str) -> None:
     now = time.time()
     with opened_record(load_project(folder)) as record:
         found = record.silences(0.0 if everything else now)
-    rows = [
-        {
-            "id": one.id,
-            "state": state_of(one.starts_at, one.ends_at, now),
-            "matchers": ", ".join(map(str, one.matchers)),
-            "reason": one.reason,
-            "who": one.who,
-            "starts": timestamp(one.starts_at),
-            "ends": timestamp(one.ends_at),
-        }
-        for one in found
-    ]
+    rows = [row_of(one, now) for one in found]
     print_rows(rows, ["id", "state", "matchers", "ends", "who", "reason"], output)
 
 
@@ -91,11 +72,6 @@ def expire(silence_id: str, folder: Path) -> None:
     with changing(folder) as (record, said):
         record.end_silence(silence_id, time.time())
         said.append(f"silence {silence_id} expired by {os_user()}")
-
-
-def state_of(starts_at: float, ends_at: float, now: float) -> str:
-    """Return `pending`, `active` or `over`."""
-    return "pending" if now < starts_at < ends_at else "active" if now < ends_at else "over"
 
 
 def _refuse_everything(matchers: tuple[LabelMatcher, ...]) -> None:
