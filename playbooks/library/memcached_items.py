@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import base64
 import fnmatch
-import json
-import os
 import socket
 import urllib.parse
+from collections.abc import Iterator
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.selfheal_memory import MemoryRefused, private_directory, write_privately
+from ansible.module_utils.selfheal_copy import Copy, CopyTooLarge, copy_arguments
+from ansible.module_utils.selfheal_memory import MemoryRefused
 
 DOCUMENTATION = r"""
 module: memcached_items
@@ -119,37 +119,21 @@ class Memcached:
         self._line()
 
 
-def copy_of(memcached: Memcached, expiries: dict[bytes, int], limit: int) -> bytes:
-    """One line of JSON an item: key and value in base64, flags, expiry."""
-    lines, size = [], 0
+def items_of(memcached: Memcached, expiries: dict[bytes, int]) -> Iterator[list[Any]]:
+    """Key, value, flags and expiry of each item that is there."""
     for key, expiry in expiries.items():
         item = memcached.get(key)
-        if item is None:
-            continue
-        lines.append(json.dumps([text(key), text(item[1]), item[0], expiry]) + "\n")
-        size += len(lines[-1])
-        if size > limit:
-            raise MemcachedError(
-                f"the copy of {len(expiries)} items would be larger than {limit} bytes"
-            )
-    return "".join(lines).encode()
+        if item is not None:
+            yield [key, item[1], item[0], expiry]
 
 
-def text(value: bytes) -> str:
-    return base64.b64encode(value).decode()
-
-
-def remove(memcached: Memcached, options: dict[str, Any], check_mode: bool) -> int:
+def remove(memcached: Memcached, pattern: str, copy: Copy, check_mode: bool) -> int:
     listed = memcached.expiries().items()
-    wanted = {key: end for key, end in listed if fnmatch.fnmatchcase(name(key), options["pattern"])}
-    if not wanted or check_mode:
-        return len(wanted)
-    path = options["remember"]
-    if path and not os.path.exists(path):
-        private_directory(os.path.dirname(path))
-        write_privately(path, copy_of(memcached, wanted, options["copy_limit"]))
-    for key in wanted:
-        memcached.delete(key)
+    wanted = {key: end for key, end in listed if fnmatch.fnmatchcase(name(key), pattern)}
+    if wanted and not check_mode:
+        copy.keep(items_of(memcached, wanted))
+        for key in wanted:
+            memcached.delete(key)
     return len(wanted)
 
 
@@ -157,9 +141,8 @@ def name(key: bytes) -> str:
     return key.decode(errors="surrogateescape")
 
 
-def put_back(memcached: Memcached, options: dict[str, Any], check_mode: bool) -> int:
-    with open(options["remember"], encoding="ascii") as file:
-        saved = [json.loads(line) for line in file]
+def put_back(memcached: Memcached, copy: Copy, check_mode: bool) -> int:
+    saved = copy.entries()
     if check_mode:
         return len(saved)
     decode = base64.b64decode
@@ -167,7 +150,7 @@ def put_back(memcached: Memcached, options: dict[str, Any], check_mode: bool) ->
         memcached.add(decode(key), flags, expiry, decode(value))
         for key, value, flags, expiry in saved
     ]
-    os.unlink(options["remember"])
+    copy.forget()
     return sum(stored)
 
 
@@ -176,21 +159,22 @@ def main() -> None:
         argument_spec={
             "host": {"type": "str", "default": "127.0.0.1"},
             "port": {"type": "int", "default": 11211},
-            "pattern": {"type": "str", "default": "*"},
-            "state": {"type": "str", "default": "absent", "choices": ["absent", "restored"]},
-            "remember": {"type": "path"},
-            "copy_limit": {"type": "int", "default": 256 * 1024 * 1024},
+            **copy_arguments(),
         },
         supports_check_mode=True,
     )
     options = module.params
-    if options["state"] == "restored" and not os.path.exists(options["remember"] or ""):
+    copy = Copy(options["remember"], options["copy_limit"])
+    restored = options["state"] == "restored"
+    if restored and not copy.exists:
         module.exit_json(changed=False, items=0)
-    verb = put_back if options["state"] == "restored" else remove
     try:
         memcached = Memcached(options["host"], options["port"])
-        items = verb(memcached, options, module.check_mode)
-    except (MemcachedError, MemoryRefused, OSError) as error:
+        if restored:
+            items = put_back(memcached, copy, module.check_mode)
+        else:
+            items = remove(memcached, options["pattern"], copy, module.check_mode)
+    except (MemcachedError, MemoryRefused, CopyTooLarge, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=items > 0, items=items)
 

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import base64
-import json
-import os
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.selfheal_memory import MemoryRefused, private_directory, write_privately
+from ansible.module_utils.selfheal_copy import Copy, CopyTooLarge, copy_arguments
+from ansible.module_utils.selfheal_memory import MemoryRefused
 from ansible.module_utils.selfheal_redis import (
     Redis,
     RedisError,
@@ -77,46 +77,27 @@ keys:
 """
 
 
-def copy_of(redis: Redis, keys: list[bytes], limit: int) -> bytes:
-    """One line of JSON a key: key and dump in base64, expiry in ms of the wall clock (0: never)."""
-    lines, size = [], 0
+def dumps(redis: Redis, keys: list[bytes]) -> Iterator[list[Any]]:
+    """Key, dump, and expiry in ms of the wall clock (0: never) of each key that is there."""
     for batch in batches(keys, 500):
         answers = redis.ask_all([ask for key in batch for ask in (("DUMP", key), ("PTTL", key))])
         now = time.time() * 1000
         for key, dump, left in zip(batch, answers[::2], answers[1::2]):  # noqa: B905 - Python 3.8
-            if dump is None:
-                continue  # it expired in the meantime
-            line = json.dumps([text(key), text(dump), int(now + left) if left > 0 else 0])
-            size += len(line) + 1
-            lines.append(line)
-        if size > limit:
-            raise RedisError(f"the copy of {len(keys)} keys would be larger than {limit} bytes")
-    return "".join(line + "\n" for line in lines).encode()
+            if dump is not None:  # it may have expired in the meantime
+                yield [key, dump, int(now + left) if left > 0 else 0]
 
 
-def text(value: bytes) -> str:
-    return base64.b64encode(value).decode()
-
-
-def remove(redis: Redis, options: dict[str, Any], check_mode: bool) -> int:
-    keys = redis.keys(options["pattern"])
-    if not keys or check_mode:
-        return len(keys)
-    path = options["remember"]
-    if path and not os.path.exists(path):
-        private_directory(os.path.dirname(path))
-        write_privately(path, copy_of(redis, keys, options["copy_limit"]))
-    for batch in batches(keys, 1000):
-        redis.ask("UNLINK", *batch)
+def remove(redis: Redis, pattern: str, copy: Copy, check_mode: bool) -> int:
+    keys = redis.keys(pattern)
+    if keys and not check_mode:
+        copy.keep(dumps(redis, keys))
+        for batch in batches(keys, 1000):
+            redis.ask("UNLINK", *batch)
     return len(keys)
 
 
-def put_back(redis: Redis, options: dict[str, Any], check_mode: bool) -> int:
-    path = options["remember"]
-    if not path or not os.path.exists(path):
-        return 0
-    with open(path, encoding="ascii") as file:
-        saved = [json.loads(line) for line in file]
+def put_back(redis: Redis, copy: Copy, check_mode: bool) -> int:
+    saved = copy.entries()
     if check_mode:
         return len(saved)
     count = 0
@@ -128,7 +109,7 @@ def put_back(redis: Redis, options: dict[str, Any], check_mode: bool) -> int:
                 count += 1
             elif "BUSYKEY" not in str(answer):
                 raise answer
-    os.unlink(path)
+    copy.forget()
     return count
 
 
@@ -136,20 +117,22 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **connection_arguments(),
-            "pattern": {"type": "str", "default": "*"},
-            "state": {"type": "str", "default": "absent", "choices": ["absent", "restored"]},
-            "remember": {"type": "path"},
-            "copy_limit": {"type": "int", "default": 256 * 1024 * 1024},
+            **copy_arguments(),
         },
         supports_check_mode=True,
     )
     options = module.params
-    if options["state"] == "restored" and not os.path.exists(options["remember"] or ""):
+    copy = Copy(options["remember"], options["copy_limit"])
+    restored = options["state"] == "restored"
+    if restored and not copy.exists:
         module.exit_json(changed=False, keys=0)
-    verb = put_back if options["state"] == "restored" else remove
     try:
-        keys = verb(Redis(options), options, module.check_mode)
-    except (RedisError, MemoryRefused) as error:
+        redis = Redis(options)
+        if restored:
+            keys = put_back(redis, copy, module.check_mode)
+        else:
+            keys = remove(redis, options["pattern"], copy, module.check_mode)
+    except (RedisError, MemoryRefused, CopyTooLarge) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=keys > 0, keys=keys)
 

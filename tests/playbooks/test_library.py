@@ -67,8 +67,9 @@ def test_every_module_documents_its_options(path: Path) -> None:
     assert shown["examples"]
     assert shown["return"]
     source = path.read_text().partition('RETURN = r"""')[2]
-    if "connection_arguments" in source:
-        source += (ROOT / "playbooks" / "module_utils" / "selfheal_redis.py").read_text()
+    for shared, file in (("connection", "selfheal_redis"), ("copy", "selfheal_copy")):
+        if f"{shared}_arguments" in source:
+            source += (ROOT / "playbooks" / "module_utils" / f"{file}.py").read_text()
     taken = set(re.findall(r'"(\w+)": \{\s*"type"', source))
     assert set(shown["doc"]["options"]) == taken
 
