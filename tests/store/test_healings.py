@@ -274,3 +274,27 @@ def test_a_ladder_is_frozen_when_it_begins(record: SqliteRecord) -> None:
     for healing in (first, second):
         assert not record.replace_ladder(healing.id, healing.ladder, [])
         assert record.healing(healing.id).ladder == ()
+
+
+def test_the_newest_healing_of_an_incident_says_how_far_it_is(record: SqliteRecord) -> None:
+    """None without one; an earlier one that has ended does not speak for the one after it."""
+    first, second = a_healing(fault_id="ft-1"), a_healing(fault_id="ft-1")
+    assert first.incident_id == second.incident_id
+    assert record.newest_state(first.incident_id) is None
+    record.add_healing(first)
+    assert record.newest_state(first.incident_id) is HealingState.QUEUED
+    record.end_healing(first.id, Outcome.FAILED, "it did not help", 114.0)
+    assert record.newest_state(first.incident_id) is HealingState.DONE
+    record.add_healing(second)
+    assert record.newest_state(first.incident_id) is HealingState.QUEUED
+
+
+def test_a_whole_id_is_meant_even_when_another_begins_with_it(record: SqliteRecord) -> None:
+    """A prefix of two is refused, unless it is one of them."""
+    short, long = a_healing(id="he-1"), a_healing(id="he-12")
+    record.add_healing(short)
+    record.add_healing(long)
+    assert record.healing("he-1").id == "he-1"
+    assert record.healing("he-12").id == "he-12"
+    with pytest.raises(NotFoundError, match="several"):
+        record.healing("he-")

@@ -76,6 +76,8 @@ class Healer:
                 else f"reported again ({fault.count} times): {fault.message}",
             )
         self._watchers.fault_changed()
+        if fault.state is FaultState.MANUAL:
+            return  # a human has it until it is resolved; then nothing is left to see to
         async with self._one_at_a_time:
             fault = self._record.fault(fault.id)
             if fault.state is FaultState.OPEN:
