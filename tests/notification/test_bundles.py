@@ -6,7 +6,6 @@ import asyncio
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,18 +25,6 @@ from tests.notification.servers import until, webhook
 
 WINDOW = 300.0
 LIMIT = Bundle(after=3, within=WINDOW)
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(1_000_000.0)
-
-
-@pytest.fixture
-def record(tmp_path: Path, clock: ManualClock) -> Iterator[SqliteRecord]:
-    opened = open_record(tmp_path / "record.db", clock)
-    yield opened
-    opened.close()
 
 
 class Target:

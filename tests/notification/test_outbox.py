@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,18 +19,6 @@ from selfheal.store import SqliteRecord, open_record
 from tests.notification.servers import Hook, mail_server, until, webhook
 
 HOUR = 3600.0
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(1_000_000.0)
-
-
-@pytest.fixture
-def record(tmp_path: Path, clock: ManualClock) -> Iterator[SqliteRecord]:
-    opened = open_record(tmp_path / "record.db", clock)
-    yield opened
-    opened.close()
 
 
 class Target:

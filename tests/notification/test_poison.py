@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,22 +12,10 @@ from selfheal.model import DeliveryState, Kind, Notification
 from selfheal.notification import FanoutNotifier
 from selfheal.notification.courier import GIVE_UP_AFTER, NEWS_PAUSE
 from selfheal.notification.sending import Undeliverable
-from selfheal.store import SqliteRecord, open_record
+from selfheal.store import SqliteRecord
 
 HOUR = 3600.0
 LIMIT = Bundle(after=3, within=300.0)
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(1_000_000.0)
-
-
-@pytest.fixture
-def record(tmp_path: Path, clock: ManualClock) -> Iterator[SqliteRecord]:
-    opened = open_record(tmp_path / "record.db", clock)
-    yield opened
-    opened.close()
 
 
 class Picky:
