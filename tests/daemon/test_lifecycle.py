@@ -109,7 +109,7 @@ async def test_two_reloads_at_once_leave_one_edition(tmp_path: Path) -> None:
         for _ in range(3):
             signal.raise_signal(signal.SIGHUP)
         engine.record.post("reload", {}, 0.0)
-        await engine.until(lambda: sum("reloaded: " in text for text in engine.texts()) >= 2)
+        await engine.until(lambda: sum("reloaded: " in text for text in engine.texts()) == 4)
         running = [task for task in asyncio.all_tasks() if task.get_name().startswith("source ")]
         assert len(running) == 1
 
