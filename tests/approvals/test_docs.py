@@ -57,7 +57,7 @@ def test_commands(tmp_path: Path) -> None:
     now = time.time()
     record.add_grant(Grant("gr-1", "x", "y", now, now + 60, 1, "anna", "", now))
     lines = [line for block in blocks("console") for line in block.splitlines()]
-    assert len(lines) == 7
+    assert len(lines) == 8
     for line in lines:
         prompt, program, *words = shlex.split(line)
         assert (prompt, program) == ("$", "selfheal")
@@ -65,7 +65,7 @@ def test_commands(tmp_path: Path) -> None:
         assert done.returncode == 0, (line, done.stderr)
     assert record.approval("ap-1").state is ApprovalState.APPROVED
     assert record.approval("ap-2").state is ApprovalState.DENIED
-    assert [grant.uses for grant in record.grants()] == [3, 1]
+    assert [grant.uses for grant in record.grants()] == [1, 3, 1]
     assert record.grant("gr-1").revoked_at
     record.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -151,6 +152,35 @@ def test_approval(folder: Path) -> None:
     assert story(folder) == []
     assert run(folder, "dangerous", "--yes").returncode == 0
     assert story(folder) == ["two"]
+
+
+def test_named_approvers_bind_an_operator(folder: Path) -> None:
+    """Where people are named for it --yes is not enough, nor is a reason to override: exit code
+    11 and the command that helps; who is one of them, or has their yes from before, runs it."""
+    (folder / "proof").touch()
+    config = folder / "selfheal.yml"
+    approval = {"approval": {"approvers": ["anna", "ben"]}}
+    config.write_text(json.dumps(json.loads(config.read_text()) | approval))
+    for words in (["--yes"], ["--yes", "--override", "the site is on fire"]):
+        done = run(folder, "dangerous", *words)
+        assert done.returncode == 11
+        assert "one of anna, ben must say yes" in done.stderr
+        assert "selfheal approve --ahead dangerous --target dangerous --as anna" in done.stderr
+    assert story(folder) == []
+    assert run(folder, "dangerous", "--yes", "--check").returncode == 0, "it changes nothing"
+    assert run(folder, "repair").returncode == 0, "it is of low risk"
+    assert run(folder, "dangerous", "--yes", "--as", "ben").returncode == 0
+    words = ["approve", "--ahead", "dangerous", "--as", "anna", "--why", "patch night"]
+    assert selfheal(*words, "-p", folder).returncode == 0
+    assert run(folder, "dangerous", "--yes").returncode == 0
+    assert run(folder, "dangerous", "--yes").returncode == 11, "it was granted once"
+    assert story(folder) == ["one", "two", "two", "two"]
+    observer = Observer(folder)
+    by_ben = next(one for one in observer.healings() if one.options.get("who") == "ben")
+    answered = {one.answers[0].who for one in observer.record.approvals()}
+    observer.record.close()
+    assert by_ben.options["typed_by"] == os_user()
+    assert answered == {"anna", "ben"}
 
 
 def test_unproven_is_rolled_back(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from selfheal.config import Rails
+from selfheal.config import Approval, Rails
 from selfheal.daemon.by_hand_gate import ByHandGate
 from selfheal.daemon.reach import Reach
 from selfheal.model import Healing, HealingState, Refusal, Risk, Solution, Stage, Strategy
@@ -31,7 +31,7 @@ async def test_two_processes_cannot_both_take_the_last_place(tmp_path: Path) -> 
     for record, healing in zip(records, healings, strict=True):
         record.add_healing(healing)
         reach = Reach(MemoryRunner(known_hosts=["web1", "web2"]), LiveVariables())
-        gates.append(ByHandGate(record, rails, reach, lambda lock: False, wait=True))
+        gates.append(ByHandGate(record, rails, Approval(), reach, lambda lock: False, wait=True))
     assert await gates[0].check(healings[0], 0, Stage.START) is None
     refused = await gates[1].check(healings[1], 0, Stage.START)
     assert refused

@@ -29,6 +29,17 @@ def answer(
         return heard, settle(record, approval.id, given.at)
 
 
+def decide_now(record: Record, asked: Approval, given: Answer) -> Approval:
+    """Put a question, hear its one answer, use the grants that it takes besides; return it.
+
+    Nobody else is waited for: it is PENDING when that was not enough. The answer is heard first,
+    so that no grant is used up where it suffices."""
+    with record.transaction():
+        record.add_approval(asked)
+        _hear(record, asked, given, "")
+        return settle(record, asked.id, given.at)
+
+
 def settle(record: Record, approval_id: str, now: float) -> Approval:
     """Use grants that fit, end the approval if it is decided or its time is over; return it."""
     approval = record.approval(approval_id)
@@ -68,6 +79,12 @@ def tell(record: Record, approval: Approval, text: str) -> None:
         healing_id=approval.healing_id,
         data={"approval_id": approval.id, "solution": approval.solution},
     )
+
+
+def tell_typist(record: Record, approval: Approval, who: str, user: str) -> None:
+    """Add to the story that another user than the one who answered typed the answer in."""
+    if user != who:
+        tell(record, approval, f"the answer of {who} was typed in by the user {user}")
 
 
 def _hear(record: Record, approval: Approval, given: Answer, digest: str) -> Heard:

@@ -19,6 +19,41 @@ Tell = Callable[[str, str, JSON], Awaitable[None]]
 """Tell people: subject, body, data. `Notifier.notify` is one."""
 
 
+def question(
+    healing: Healing, rung: int, reasons: Sequence[str], config: Config, now: float
+) -> Approval:
+    """Return the question whether that rung may be run, as the configuration wants it asked."""
+    solution = healing.ladder[rung]
+    return Approval(
+        id=new_id("ap"),
+        healing_id=healing.id,
+        incident_id=healing.incident_id,
+        rung=rung,
+        solution=solution.name,
+        risk=solution.risk,
+        target=healing.resource,
+        reasons=tuple(reasons),
+        need=config.need,
+        approvers=config.approvers,
+        asked_at=now,
+        expires_at=now + config.expires,
+    )
+
+
+def taken_up(record: Record, healing: Healing, rung: int, now: float) -> Approval | None:
+    """Return what was asked about this rung before and still holds."""
+    for approval in record.approvals(healing_id=healing.id, limit=1000):
+        if approval.rung == rung:
+            return approval if _holds(approval, now) else None
+    return None
+
+
+def _holds(approval: Approval, now: float) -> bool:
+    if approval.state is ApprovalState.APPROVED:
+        return now < approval.expires_at
+    return approval.state is not ApprovalState.WITHDRAWN
+
+
 class Approvals:
     """Asks people, and hears their answers."""
 
@@ -40,7 +75,8 @@ class Approvals:
         that was answered is not asked again. A yes counts until the approval's `expires_at`: a
         rung that was not begun by then is asked about anew. Cancelled, the question stays on
         record; see `withdraw`."""
-        approval = self._taken_up(healing, rung) or self._asked(healing, rung, reasons)
+        known = taken_up(self._record, healing, rung, self._clock.now())
+        approval = known or self._asked(healing, rung, reasons)
         while True:
             changed = self._changed
             approval = settle(self._record, approval.id, self._clock.now())
@@ -74,38 +110,11 @@ class Approvals:
             if self._record.healing(approval.healing_id).state is HealingState.DONE:
                 withdraw(self._record, approval, "the healing has ended", self._clock.now())
 
-    def _taken_up(self, healing: Healing, rung: int) -> Approval | None:
-        """What was asked about this rung before and still holds."""
-        asked = self._record.approvals(healing_id=healing.id, limit=1000)
-        for approval in asked:
-            if approval.rung == rung:
-                return approval if self._holds(approval) else None
-        return None
-
-    def _holds(self, approval: Approval) -> bool:
-        if approval.state is ApprovalState.APPROVED:
-            return self._clock.now() < approval.expires_at
-        return approval.state is not ApprovalState.WITHDRAWN
-
     def _asked(self, healing: Healing, rung: int, reasons: Sequence[str]) -> Approval:
-        solution, now = healing.ladder[rung], self._clock.now()
-        approval = Approval(
-            id=new_id("ap"),
-            healing_id=healing.id,
-            incident_id=healing.incident_id,
-            rung=rung,
-            solution=solution.name,
-            risk=solution.risk,
-            target=healing.resource,
-            reasons=tuple(reasons),
-            need=self._config.need,
-            approvers=self._config.approvers,
-            asked_at=now,
-            expires_at=now + self._config.expires,
-        )
+        approval = question(healing, rung, reasons, self._config, self._clock.now())
         with self._record.transaction():
             self._record.add_approval(approval)
-            tell(self._record, approval, f"{solution.name} on {approval.target}: asked for")
+            tell(self._record, approval, f"{approval.solution} on {approval.target}: asked for")
         return approval
 
     async def _tell_once(self, approval: Approval, healing: Healing) -> None:

@@ -42,7 +42,7 @@ def _lines(approval: Approval, healing: Healing) -> Iterator[str]:
     yield "\nwhy you are asked:"
     yield from (f"  {reason}" for reason in approval.reasons)
     until = datetime.fromtimestamp(approval.expires_at, UTC).isoformat(" ", "seconds")
-    yield f"\n{_who(approval)}; without an answer by {until} it is not run"
+    yield f"\n{who_must(approval)}; without an answer by {until} it is not run"
     yield f"yes: selfheal approve {approval.id}"
     yield f"no:  selfheal deny {approval.id}"
     yield f"more: selfheal approvals show {approval.id}"
@@ -54,7 +54,8 @@ def _step(number: int, step: Step) -> str:
     return f"  {number}. {step.name}: {step.playbook}{where}{undo}"
 
 
-def _who(approval: Approval) -> str:
+def who_must(approval: Approval) -> str:
+    """Return in words whose yes it takes."""
     if not approval.approvers:
         return "anybody may answer"
     every = "each" if approval.need is Need.ALL else "one"

@@ -12,7 +12,7 @@ import click
 from selfheal.cli.exits import Exit
 from selfheal.cli.project import record_of
 from selfheal.exit_codes import FAILED
-from selfheal.model import Answer, Approval, ApprovalState, Channel, Heard, Kind
+from selfheal.model import Answer, Approval, ApprovalState, Channel, Heard
 from selfheal.ports import Record
 
 ANSWERED = "approval_answered"
@@ -50,25 +50,14 @@ def give_answer(folder: Path, approval_id: str, who: str, why: str, *, yes: bool
 
 
 def _write(record: Record, approval_id: str, given: Answer) -> tuple[Heard, Approval]:
-    from selfheal.approvals import answer
+    from selfheal.approvals import answer, tell_typist
 
     with record.transaction():
         heard, approval = answer(record, approval_id, given)
         if heard is Heard.COUNTED:
-            _note_who_typed(record, approval, given.who)
+            tell_typist(record, approval, given.who, os_user())
         record.post(ANSWERED, {"approval_id": approval.id}, given.at)
     return heard, approval
-
-
-def _note_who_typed(record: Record, approval: Approval, who: str) -> None:
-    if (typist := os_user()) != who:
-        record.tell(
-            Kind.APPROVAL,
-            f"the answer of {who} was typed in by the user {typist}",
-            incident_id=approval.incident_id,
-            healing_id=approval.healing_id,
-            data={"approval_id": approval.id},
-        )
 
 
 def _said(heard: Heard, approval: Approval) -> str:

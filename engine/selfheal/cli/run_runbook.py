@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 @click.option("--wait", is_flag=True, help="Wait for rails, and for work of others, to let it.")
 @click.option("--override", default="", metavar="WHY", help="Let no rail bind it; goes on record.")
 @click.option("-y", "--yes", is_flag=True, help="Approve a runbook of high risk.")
+@click.option("--as", "who", default="", metavar="NAME", help="Who runs it. [default: the user]")
 @project_option
 def command(
     name: str,
@@ -53,6 +54,7 @@ def command(
     wait: bool,
     override: str,
     yes: bool,
+    who: str,
     folder: Path,
 ) -> None:
     """Run one solution's runbook by hand.
@@ -60,9 +62,11 @@ def command(
     Runs the steps of the solution NAME, its validation, and on failure its rollback. Exit code
     0: healed (or, with --check, the steps ended well). 1: failed, or nothing proves the
     recovery. 10: a rail refused it, or somebody else works on the same resource (see --wait and
-    --override). 11: needs --yes. 12: failed and rolled back. 13: the rollback failed, too. 130:
-    interrupted, and what ran was rolled back.
+    --override). 11: needs --yes, or the yes of an approver (see --as, and approve --ahead). 12:
+    failed and rolled back. 13: the rollback failed, too. 130: interrupted, and what ran was rolled
+    back.
     """
+    from selfheal.approvals import is_asked_about
     from selfheal.daemon.by_hand import ByHand, find_solution
     from selfheal.daemon.masked_output import mask_process
     from selfheal.masking import Secrets
@@ -86,12 +90,13 @@ def command(
         diff=diff,
         from_step=from_step,
         override=override,
-        who=os_user(),
+        who=who.strip() or os_user(),
+        typed_by=os_user(),
     )
     if dry_run:
         _show_plan(wanted)
         return
-    if solution.risk.level >= project.config.approval.risk.level and not (yes or check):
+    if is_asked_about(solution, project.config.approval) and not (yes or check):
         _ask(name, solution.risk.value)
     raise Exit(_run(project, wanted, wait))
 

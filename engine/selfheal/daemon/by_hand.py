@@ -59,7 +59,9 @@ class ByHand:
     from_step: int = 1
     """Number of the first step to run, counted from 1."""
     who: str = ""
-    """The person, for the record."""
+    """The person, for the record; their yes counts where one is needed."""
+    typed_by: str = ""
+    """The user who typed it in for them."""
     override: str = ""
     """Why no rail binds this run; empty: those that bind operators do."""
 
@@ -75,6 +77,7 @@ class ByHand:
             "inventory": self.inventory,
             "extra_vars": given,
             "who": self.who,
+            "typed_by": self.typed_by if self.typed_by != self.who else "",
             "override": self.override,
         }
         target = self.target or self.limit
@@ -118,8 +121,9 @@ async def run_by_hand(
     """Run the runbook to its end, showing its story; return the healing, and True if interrupted.
 
     When a rail stands in the way, or somebody else works on what it would work on, it is refused,
-    or waits with `wait`. The first SIGINT or SIGTERM stops it as a message: the running step is
-    ended, what ran is rolled back. Runs whose process has died are ended first.
+    or waits with `wait`; it is denied where a yes is missing. The first SIGINT or SIGTERM stops it
+    as a message: the running step is ended, what ran is rolled back. Runs whose process has died
+    are ended first.
     """
     runner = AnsibleRunner(
         project.root,
@@ -162,7 +166,8 @@ async def _run(
 ) -> tuple[Healing, bool]:
     is_dead = death_of_holders(project.state, SystemClock())
     live = LiveVariables({**project.config.vars, **wanted.variables}, wanted.variables)
-    gate = ByHandGate(record, project.config.rails, Reach(runner, live), is_dead, wait=wait)
+    config, reach = project.config, Reach(runner, live)
+    gate = ByHandGate(record, config.rails, config.approval, reach, is_dead, wait=wait)
     runtime = SqliteRuntime(
         record,
         runner,

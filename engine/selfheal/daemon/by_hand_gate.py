@@ -1,14 +1,26 @@
-"""What a run by hand must pass: the rails that bind operators, and the locks of others."""
+"""What a run by hand must pass: the rails that bind operators, the locks of others, and the
+approval of those who are named for it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 
+from selfheal.approvals import decide_by_hand, is_asked_about, why_undecided
 from selfheal.clock import SystemClock
-from selfheal.config import Rails
+from selfheal.config import Approval, Rails
 from selfheal.daemon.reach import Reach, Touched
-from selfheal.model import Healing, Lock, Refusal, Refused, Stage, Verdict
+from selfheal.model import (
+    Answer,
+    ApprovalState,
+    Channel,
+    Healing,
+    Lock,
+    Refusal,
+    Refused,
+    Stage,
+    Verdict,
+)
 from selfheal.ports import Record
 from selfheal.rails import RailRequest
 from selfheal.rails import check as check_rails
@@ -17,12 +29,13 @@ from selfheal.recovery import OpenGate, told_locks
 
 class ByHandGate(OpenGate):
     """Implements `ports.Gate`. Refuses where the engine would wait, unless `wait`: an operator who
-    sits before it need not wait unasked. Whether a human must agree is asked before the start."""
+    sits before it need not wait unasked. The one who runs it has said yes by doing so."""
 
     def __init__(
         self,
         record: Record,
         rails: Rails,
+        approval: Approval,
         reach: Reach,
         is_dead: Callable[[Lock], bool],
         *,
@@ -31,6 +44,7 @@ class ByHandGate(OpenGate):
         super().__init__()
         self._record = record
         self._rails = rails
+        self._approval = approval
         self._reach = reach
         self._is_dead = is_dead
         self._wait = wait
@@ -48,6 +62,19 @@ class ByHandGate(OpenGate):
         if refused.verdict is Verdict.WAIT and not self._wait:
             return replace(refused, verdict=Verdict.STOP)
         return refused
+
+    async def consent(self, healing: Healing, rung: int) -> Refused | None:
+        """See `ports.Gate.consent`. No reason to override stands for a yes."""
+        solution, options = healing.ladder[rung], healing.options
+        if options.get("check") or not is_asked_about(solution, self._approval):
+            return None
+        who, now = str(options.get("who") or ""), SystemClock().now()
+        given = Answer(who, True, "ran it by hand", now, Channel.CLI)
+        user = str(options.get("typed_by") or who)
+        asked = decide_by_hand(self._record, self._approval, healing, rung, given, user)
+        if asked.state is ApprovalState.APPROVED:
+            return None
+        return Refused(Refusal.DENIED, why_undecided(asked, who), Verdict.STOP)
 
     def _admitted(self, request: RailRequest, touched: Touched | Refused) -> Refused | None:
         """Count and be counted in one transaction: other processes run by hand, too."""
