@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from selfheal.clock import ManualClock
-from selfheal.model import Healing, HealingState, Outcome, Refusal, Refused, Stage
+from selfheal.model import Healing, HealingState, Outcome, Refusal, Refused, Stage, Waiting
 from selfheal.ports import Lease, Record
 from selfheal.recovery.admission import Admission
 from selfheal.recovery.claims import Claims
@@ -91,6 +91,7 @@ class Queue(RuleBasedStateMachine):
         self.order: list[str] = []
         self.running: set[str] = set()
         self.elsewhere: list[str] = []
+        self.idle: set[str] = set()
         self.places, self.broken = places, ""
         self.admission = Admission(
             self.record,
@@ -123,8 +124,17 @@ class Queue(RuleBasedStateMachine):
                 self.broken = f"{healing_id} and {other} run side by side"
         for older in self.order[: self.order.index(healing_id)]:
             waiting = self.record.healing(older).waiting
-            if waiting and waiting.reason is Refusal.LOCKED and overlap(self.names[older], mine):
+            claims = waiting is not None and waiting.reason is Refusal.LOCKED
+            if not claims or self.waits_for_an_idle_one(older):
+                continue
+            if overlap(self.names[older], mine):
                 self.broken = f"{healing_id} has overtaken {older}"
+
+    def waits_for_an_idle_one(self, healing_id: str) -> bool:
+        """It, or one before it in the line, lacks what is held by one that asks a human."""
+        before = self.order[: self.order.index(healing_id) + 1]
+        line = [one for one in before if overlap(self.names[one], self.names[healing_id])]
+        return any(overlap(self.names[one], self.names[idle]) for one in line for idle in self.idle)
 
     def settle(self, work: Callable[[], object] = lambda: None) -> None:
         async def settling() -> None:
@@ -149,8 +159,18 @@ class Queue(RuleBasedStateMachine):
     def one_ends(self, data: Any) -> None:
         self.end(data.draw(st.sampled_from(sorted(self.running))))
 
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def one_asks_a_human_or_has_an_answer(self, data: Any) -> None:
+        healing_id = data.draw(st.sampled_from(sorted(self.running)))
+        self.idle ^= {healing_id}
+        asks = Waiting(Refusal.APPROVAL_REQUIRED, "a human is asked", 0.0)
+        self.record.set_waiting(healing_id, asks if healing_id in self.idle else None)
+        self.settle(self.admission.tick)
+
     def end(self, healing_id: str) -> None:
         self.running.remove(healing_id)
+        self.idle.discard(healing_id)
         self.record.end_healing(healing_id, Outcome.HEALED, "", self.clock.now())
 
         def freed() -> None:
@@ -273,6 +293,22 @@ async def test_who_wants_all_hosts_is_not_overtaken(engine: Engine) -> None:
     assert "waiting: its turn comes after he-all, which waits for some of the same locks" in (
         engine.told()
     )
+
+
+async def test_who_waits_for_one_that_asks_a_human_lets_others_by(engine: Engine) -> None:
+    """The one that wants all hosts would else hold up each of them as long as nobody answers."""
+    gate = RuleGate()
+    gate.now(lambda healing, rung, stage: None)
+    runtime = engine.start({"one.yml": Reply(seconds=10)}, gate=gate, poll=0.05)
+    await runtime.submit(slow("one", "host:a"))
+    await engine.until(lambda: begun(engine) == ["one"], 5)
+    asks = Waiting(Refusal.APPROVAL_REQUIRED, "a human is asked", 0.0)
+    engine.record.set_waiting("he-one", asks)
+    await runtime.submit(slow("all", "all"))
+    await runtime.submit(slow("other", "host:b"))
+    await engine.until(lambda: begun(engine) == ["one", "other"], 5)
+    engine.record.set_waiting("he-one", None)
+    await engine.until(lambda: begun(engine) == ["one", "other", "all"], 30)
 
 
 async def test_who_waits_for_something_else_lets_others_by(engine: Engine) -> None:

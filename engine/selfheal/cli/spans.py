@@ -30,10 +30,12 @@ def begin_and_end(
 
 def row_of(one: Silence | Maintenance, now: float) -> dict[str, Any]:
     """Return its row in a list; `state` is `pending`, `active` or `over`."""
-    is_pending, is_active = now < one.starts_at < one.ends_at, now < one.ends_at
+    from selfheal.rails.labels import has_begun
+
+    state = "over" if one.ends_at <= now else "active" if has_begun(one, now) else "pending"
     return {
         "id": one.id,
-        "state": "pending" if is_pending else "active" if is_active else "over",
+        "state": state,
         "matchers": ", ".join(map(str, one.matchers)),
         "reason": one.reason,
         "who": one.who,

@@ -39,7 +39,7 @@ class Echoes:
     def _is_doubtful(self, healing: Healing, fault: Fault) -> bool:
         settle = self._rails().settle
         key = Key(target=host_name(healing.resource))
-        acted = self._record.last_end(key, besides=healing.id)
+        acted = self._record.last_end(key, self._clock.now(), besides=healing.id)
         return settle is not None and acted is not None and 0 <= fault.last_seen - acted < settle
 
     async def _holds(self, healing: Healing, rung: int) -> bool:

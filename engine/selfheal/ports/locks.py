@@ -59,6 +59,10 @@ class LockRecord(Protocol):
         """The heartbeat: the holders of these healings are still there."""
         ...
 
+    def idle_holders(self) -> frozenset[str]:
+        """Ids of the healings that hold locks and wait: for a human, or for what a rail says."""
+        ...
+
     def let_in(self) -> frozenset[str]:
         """Ids of the healings that take a place: those that run, and the queued ones by hand that
         the rails have let through to their locks."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 
@@ -27,32 +26,14 @@ from selfheal.recovery.move import Finish, StartRung
 from selfheal.recovery.plan import after_refusal, next_move
 from selfheal.recovery.resources import needed_by, told_locks
 from selfheal.recovery.rungs import skip_rung
-from selfheal.recovery.story import Story
+from selfheal.recovery.starting import Rollout, Start, Starting, no_rollout
 from selfheal.recovery.waiting import note_waiting
 
 _log = logging.getLogger(__name__)
 _RETRY = 5.0  # seconds after which a healing is looked at again that the record failed over
 
-Rollout = Callable[[Healing], Awaitable[Collection[str]]]
-"""Return the hosts that a healing would touch in batches: they are locked with the others."""
 Drive = Callable[[str, Finish | None], None]
 """Take the healing over: to carry it on, or to end it so."""
-
-
-async def _no_rollout(healing: Healing) -> Collection[str]:
-    return ()
-
-
-class _Start(Enum):
-    """What came of the try to start a healing."""
-
-    BEGUN = "begun"
-    """It runs, and has its locks."""
-    LOCKED = "locked"
-    """Somebody has, or is before it to have, a lock that it needs."""
-    OUTDATED = "outdated"
-    """Since the gate was asked another process was let in, or the healing was planned anew: the
-    answer may be another one now."""
 
 
 @dataclass(slots=True, order=True)
@@ -66,6 +47,8 @@ class _Queued:
     """Unix time at which to ask again; None: when something changes."""
     blockers: frozenset[str] = field(default=frozenset(), compare=False)
     """Healings that hold what it needs, or the older one that waits for some of the same."""
+    needed: tuple[str, ...] = field(default=(), compare=False)
+    """The locks it lacks some of."""
 
 
 class Admission:
@@ -74,7 +57,8 @@ class Admission:
     What is parked is made ready again when its time comes, the gate has changed, or what it needs
     is free: nothing is asked twice for nothing, however long the queue is. One that only lacks
     locks has a claim on them: nobody younger begins whose locks overlap, so that it is not
-    overtaken for ever. One that waits for anything else holds up nobody."""
+    overtaken for ever. One that waits for anything else holds up nobody, nor does one whose locks
+    are held by somebody who waits himself: that may take as long as a human sleeps."""
 
     def __init__(
         self,
@@ -85,7 +69,7 @@ class Admission:
         lease: Callable[[], Lease],
         has_room: Callable[[], bool],
         drive: Drive,
-        rollout: Rollout = _no_rollout,
+        rollout: Rollout = no_rollout,
     ) -> None:
         self._record = record
         self._clock = clock
@@ -94,7 +78,7 @@ class Admission:
         self._lease = lease
         self._has_room = has_room
         self._drive = drive
-        self._rollout = rollout
+        self._starting = Starting(record, clock, lease, rollout)
         self._queue: dict[str, _Queued] = {}
         self._ready: list[_Queued] = []
         self._parked: dict[str, _Queued] = {}
@@ -147,8 +131,11 @@ class Admission:
         if self._hold and self._hold.until is not None and self._hold.until <= now:
             self._hold = None
         held: set[str] = set()
-        if any(queued.blockers for queued in self._parked.values()):
+        if blocked := [queued for queued in self._parked.values() if queued.blockers]:
             held = {lock.healing_id for lock in self._record.locks() if not lease.is_dead(lock)}
+            idle = self._record.idle_holders()
+            for queued in blocked:
+                self._claim(queued, idle)
 
         def is_due(queued: _Queued) -> bool:
             if queued.until is not None and queued.until <= now:
@@ -207,7 +194,7 @@ class Admission:
             self._take(healing.id, None)
             return
         async with self._deciding:
-            healing = await self._with_hosts(healing)
+            healing = await self._starting.with_hosts(healing)
             known = self._record.let_in()
             refused = await self._gate.check(healing, move.rung, Stage.START)
             if self._queue.get(healing.id) is not queued:
@@ -219,54 +206,39 @@ class Admission:
             else:
                 self._again(queued)
 
-    async def _with_hosts(self, healing: Healing) -> Healing:
-        """Name the hosts of its rollouts among its locks: none is touched that is not locked."""
-        names = needed_by(healing, await self._rollout(healing))
-        if names == needed_by(healing):
-            return healing
-        if self._is_as_before(healing):
-            self._record.set_locks(healing.id, names)
-        return replace(healing, locks=names)
-
-    def _is_as_before(self, healing: Healing) -> bool:
-        """Tell whether it is still to run the same, and to lock the same: rulebooks are reloaded
-        while others are waited for."""
-        fresh = self._record.healing(healing.id)
-        return (fresh.ladder, fresh.locks) == (healing.ladder, healing.locks)
-
     def _begin(self, queued: _Queued, healing: Healing, known: frozenset[str]) -> None:
         older = self._claims.ahead_of(queued.number, needed_by(healing))
-        match _Start.LOCKED if older else self._started(healing, known):
-            case _Start.BEGUN:
+        match Start.LOCKED if older else self._starting.start(healing, known):
+            case Start.BEGUN:
                 self._take(healing.id, None)
-            case _Start.OUTDATED:
+            case Start.OUTDATED:
                 self._again(queued)
-            case _Start.LOCKED:
+            case Start.LOCKED:
                 self._locked(queued, healing, older)
 
-    def _started(self, healing: Healing, known: frozenset[str]) -> _Start:
-        """Start it in the record, with its locks and its story, or not at all.
-
-        `known` are those whom the gate may have counted when it allowed this one. A run by hand is
-        checked and counted in one transaction, too: of the two, whoever comes second sees the
-        first."""
-        with self._record.transaction():
-            if not self._is_as_before(healing) or self._record.let_in() - known - {healing.id}:
-                return _Start.OUTDATED
-            if not self._record.start_healing(healing.id, self._clock.now(), self._lease()):
-                return _Start.LOCKED
-            Story(self._record, healing).started()
-        return _Start.BEGUN
-
     def _locked(self, queued: _Queued, healing: Healing, older: str) -> None:
-        """Claim what it needs, and wait: for the older healing, else for who holds it."""
+        """Wait: for the older healing, else for who holds what it needs."""
         locks = [] if older else self._record.locks_against(healing)
         detail = f"its turn comes after {older}, which waits for some of the same locks"
         self._note(healing, Refusal.LOCKED, detail if older else told_locks(locks), None)
-        self._claims.put(queued.number, healing.id, needed_by(healing))
+        queued.needed = needed_by(healing)
         queued.blockers = frozenset([older] if older else [lock.healing_id for lock in locks])
         queued.until = None if queued.blockers else self._clock.now()  # freed since: at once
         self._parked[healing.id] = queued
+        self._claim(queued, self._record.idle_holders())
+
+    def _claim(self, queued: _Queued, idle: frozenset[str]) -> None:
+        """Claim what it lacks, but let others by while one of its holders does nothing."""
+        if queued.blockers.isdisjoint(idle):
+            if queued.healing_id not in self._claims:
+                self._claims.put(queued.number, queued.healing_id, queued.needed)
+        else:
+            self._disclaim(queued)
+
+    def _disclaim(self, queued: _Queued) -> None:
+        if queued.healing_id in self._claims:
+            self._claims.drop(queued.healing_id)
+            self.freed(queued.healing_id)
 
     def _refused(
         self, queued: _Queued, healing: Healing, move: StartRung, refused: Refused
@@ -297,9 +269,7 @@ class Admission:
         """Keep it until then, or until something changes; whatever it waits for is no lock."""
         queued.until, queued.blockers = until, frozenset()
         self._parked[queued.healing_id] = queued
-        if queued.healing_id in self._claims:
-            self._claims.drop(queued.healing_id)
-            self.freed(queued.healing_id)
+        self._disclaim(queued)
 
     def _unpark(self, which: Callable[[_Queued], bool]) -> None:
         for queued in [one for one in self._parked.values() if which(one)]:

@@ -47,6 +47,13 @@ class Locks(Repository):
                 statement = f"UPDATE locks SET expires_at = ? WHERE healing_id IN ({marks})"  # noqa: S608 (only marks are put in)
                 self._db.execute(statement, (expires_at, *some))
 
+    def idle_holders(self) -> frozenset[str]:
+        statement = (
+            "SELECT DISTINCT healing_id FROM locks JOIN healings ON healings.id = healing_id "
+            "WHERE waiting != 'null'"
+        )
+        return frozenset(row["healing_id"] for row in self._db.rows(statement))
+
     def let_in(self) -> frozenset[str]:
         return frozenset(row["id"] for row in self._db.rows("SELECT id FROM rail_running"))
 
