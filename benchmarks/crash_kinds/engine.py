@@ -151,6 +151,11 @@ def rows(site: Site, query: str, *values: Any) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(query, values)]
 
 
+def lines_told(site: Site) -> int:
+    """Return how many lines the story has."""
+    return int(rows(site, "SELECT coalesce(max(seq), 0) AS n FROM timeline")[0]["n"])
+
+
 def _answers(port: int) -> bool:
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/", headers={"Authorization": f"Bearer {TOKEN}"}

@@ -23,6 +23,7 @@ from benchmarks.crash_kinds.engine import (
     NeverReadyError,
     Process,
     holders_of,
+    lines_told,
     processes_of,
 )
 from benchmarks.crash_kinds.receiver import Receiver
@@ -31,6 +32,7 @@ from benchmarks.crash_kinds.site import Site, write_site
 from benchmarks.crash_kinds.verdict import Counts, judge, unfinished
 
 SETTLES_WITHIN = 40.0
+"""Seconds without a new line in the story, after which a trial is not waited for any more."""
 
 
 class Blow(Enum):
@@ -233,6 +235,8 @@ class _Trial:
             self.course.complaints.append("it does not stop")
 
     def _await(self, fact: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + SETTLES_WITHIN
+        told, deadline = 0, time.monotonic() + SETTLES_WITHIN
         while not fact() and time.monotonic() < deadline:
             time.sleep(0.1)
+            if (now := lines_told(self._site)) > told:
+                told, deadline = now, time.monotonic() + SETTLES_WITHIN

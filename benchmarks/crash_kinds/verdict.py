@@ -259,14 +259,18 @@ def _not_adopted(course: Course, facts: Facts) -> list[str]:
     return [
         f"{ident} is {step['state']} though its artifacts show the end"
         for ident, step in facts.steps.items()
-        if step["state"] == "unknown"
-        and all(_has_text(artifacts / ident / name) for name in ("rc", "status"))
+        if step["state"] == "unknown" and _shows_an_end(artifacts / ident)
     ]
 
 
-def _has_text(path: Path) -> bool:
-    """A kill between its making and its writing leaves an empty file, which shows no end."""
-    return path.exists() and path.stat().st_size > 0
+def _shows_an_end(artifact: Path) -> bool:
+    """A kill between its making and its writing leaves an empty file, which shows no end; nor does
+    `None`, which stands for Ansible killed by a signal: how far it came nobody saw."""
+    status, rc = (
+        path.read_text().strip() if path.exists() else ""
+        for path in (artifact / "status", artifact / "rc")
+    )
+    return bool(status) and rc not in ("", "None")
 
 
 def _untold(facts: Facts, receiver: Receiver) -> list[str]:
