@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from benchmarks.crash_kinds.verdict import Facts
 
 _ENDS = ("healed", "failed", "rolled_back", "rollback_failed", "denied")
+_ECHO = "echo"
+"""What was reported only while its target settled, and is no fault when it is looked at then."""
 _HELPS, _UNDO_FAILS = "ok", "badundo"
 
 
@@ -19,11 +21,14 @@ def wrong_outcomes(course: Course, facts: Facts) -> list[str]:
     """Return one line for each thing that is not as it should be."""
     found: list[str] = []
     by_incident = defaultdict(list)
+    echoes = {fault["incident_id"] for fault in facts.faults if fault["state"] == _ECHO}
     untouchable = {one["resource"] for one in facts.healings if one["outcome"] == "rollback_failed"}
     for healing in facts.healings:
         by_incident[healing["incident_id"]].append(healing)
         # Where a rollback failed nothing more is done until a human has looked.
         if healing["outcome"] == "refused" and healing["resource"] in untouchable:
+            continue
+        if healing["outcome"] == "refused" and healing["incident_id"] in echoes:
             continue
         if healing["state"] != "done" or healing["outcome"] not in _ENDS:
             found.append(f"{healing['id']} is {healing['state']}, {healing['outcome']}")
@@ -46,8 +51,11 @@ def _of_fault(
     fault: dict[str, Any],
     healings: list[dict[str, Any]],
 ) -> list[str]:
-    if len(facts.faults_of(case)) > 1:
-        return [f"{case.key}: {len(facts.faults_of(case))} faults for one"]
+    real = [one for one in facts.faults_of(case) if one["state"] != _ECHO]
+    if len(real) > 1:
+        return [f"{case.key}: {len(real)} faults for one"]
+    if fault["state"] == _ECHO:
+        return [] if course.site.mended(case.key) else [f"{case.key}: an echo, and not mended"]
     if not healings or healings[0]["outcome"] is None:
         return [f"{case.key}: its fault is {fault['state']} without a healing that ended"]
     healing = healings[0]

@@ -74,6 +74,17 @@ def test_what_came_before_the_end_of_a_healing_is_the_healed_fault(
     assert record.open_fault(a_fault(starts_at=1000.0, last_seen=1000.0))[1]
 
 
+def test_an_echo_that_is_heard_again_is_a_new_fault(record: SqliteRecord) -> None:
+    """With the same start as well; what came before it was looked at is still the echo."""
+    first, _ = record.open_fault(a_fault())
+    record.set_fault_state(first.id, FaultState.ECHO, 120.0)
+    late, new = record.open_fault(a_fault(last_seen=119.0))
+    assert (new, late.id) == (False, first.id)
+    again, new = record.open_fault(a_fault(last_seen=121.0))
+    assert (new, again.starts_at) == (True, first.starts_at)
+    assert again.incident_id != first.incident_id
+
+
 def test_a_standing_fault_takes_in_repeats_of_an_older_one(record: SqliteRecord) -> None:
     """While the fingerprint stands, a late repeat of its closed fault is a report of it."""
     older, _ = record.open_fault(a_fault())
@@ -142,7 +153,8 @@ closings = st.tuples(st.sampled_from("ab"), st.sampled_from(list(FaultState)[1:]
 @settings(max_examples=60, deadline=None)
 @given(st.lists(reports | closings, max_size=25))
 def test_at_most_one_fault_of_a_fingerprint_stands(steps: list[tuple[str, object]]) -> None:
-    """Whatever comes in whatever order: counts add up, and nothing closed is reopened."""
+    """Whatever comes in whatever order: counts add up, and nothing closed is reopened; what was
+    taken for an echo, and is reported after that, is a new fault."""
     record = open_record(":memory:", ManualClock())
     known: dict[tuple[str, int], str] = {}
     standing: dict[str, str] = {}
@@ -152,6 +164,8 @@ def test_at_most_one_fault_of_a_fingerprint_stands(steps: list[tuple[str, object
                 record.set_fault_state(fault_id, what, 50.0)
                 if what is not FaultState.MANUAL:
                     del standing[fingerprint]
+                if what is FaultState.ECHO:
+                    known = {key: one for key, one in known.items() if one != fault_id}
             continue
         assert isinstance(what, int)
         expected = standing.get(fingerprint) or known.get((fingerprint, what))

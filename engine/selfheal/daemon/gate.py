@@ -108,8 +108,7 @@ class DecisionGate:
         return refused
 
     def _drop_echo(self, healing: Healing, fault: Fault, rung: int) -> Refused:
-        """Close the fault as the world would; reported once more, it is a new one."""
-        self._record.set_fault_state(fault.id, FaultState.RESOLVED, self._clock.now())
+        self._record.set_fault_state(fault.id, FaultState.ECHO, self._clock.now())
         why = "reported only while the target settled, and the proof holds: nothing needs doing"
         refused = Refused(Refusal.FAULT_GONE, why, Verdict.STOP)
         self._tell_refused(healing, fault, rung, refused)

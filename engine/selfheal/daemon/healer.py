@@ -306,6 +306,8 @@ def _end_of(fault: Fault, healing: Healing) -> tuple[FaultState, IncidentState]:
     """What the end of the healing means for its fault, and for the incident."""
     if healing.outcome is Outcome.HEALED:
         return FaultState.HEALED, IncidentState.HEALED
+    if fault.state is FaultState.ECHO:
+        return FaultState.ECHO, IncidentState.RESOLVED
     if fault.state is not FaultState.RESOLVED:
         return FaultState.MANUAL, IncidentState.MANUAL
     # What the world says is over stays over, but what could not be undone is a human's.

@@ -41,6 +41,9 @@ class FaultState(Enum):
     """The world said that it is over (a `resolve` action)."""
     HEALED = "healed"
     """A healing was validated."""
+    ECHO = "echo"
+    """Reported only while its target settled after a repair, and gone when it was looked at; should
+    it be reported once more, it is a new one."""
     MANUAL = "manual"
     """Handed to a human; the engine will not act on it again."""
 

@@ -10,12 +10,20 @@ from selfheal.store.repository import Repository
 
 # A standing fault takes in every report of its fingerprint; a closed one its own repeats, and when
 # it was healed what had come before that and is matched only now. An end in the future tells of a
-# clock that was set back, and nothing of what came before it.
+# clock that was set back, and nothing of what came before it. An echo that is heard again was none.
 _KNOWN = """
 SELECT * FROM faults
-WHERE fingerprint = :fingerprint AND (starts_at = :starts_at OR state IN ('open', 'manual')
+WHERE fingerprint = :fingerprint AND (state IN ('open', 'manual')
+    OR (starts_at = :starts_at AND (state != 'echo' OR ended_at >= :seen))
     OR (state = 'healed' AND ended_at > :seen AND ended_at <= :now))
 ORDER BY state IN ('open', 'manual') DESC, starts_at = :starts_at DESC, ended_at DESC LIMIT 1
+"""
+
+# The start was never the echo's: it belongs to what is heard still. Two echoes of one fingerprint
+# have no two starts alike, whatever the clock did.
+_HEARD_AGAIN = """
+UPDATE faults SET starts_at = ended_at + rowid * 1e-6
+WHERE fingerprint = :fingerprint AND starts_at = :starts_at AND state = 'echo'
 """
 
 
@@ -32,6 +40,7 @@ class Faults(Repository):
             }
             known = self._db.row(_KNOWN, report)
             if known is None:
+                self._db.execute(_HEARD_AGAIN, report)
                 return self._open(fault), True
             return self._repeat(from_row(Fault, known), fault.last_seen), False
 
@@ -47,7 +56,7 @@ class Faults(Repository):
             return [self.fault(row["id"]) for row in rows]
 
     def set_fault_state(self, fault_id: str, state: FaultState, at: float) -> None:
-        over = state in (FaultState.HEALED, FaultState.RESOLVED)
+        over = state not in (FaultState.OPEN, FaultState.MANUAL)
         self._update("faults", fault_id, {"state": state.value, "ended_at": at if over else None})
 
     def fault(self, fault_id: str) -> Fault:
